@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From a message on the wire to the action table: which of our topics it came on, whether it may
+ * count (retained ones never do on command and hand-shake topics: they are cleared and reported),
+ * who sent it. And which topics the server listens to, as the registry names them. No mosquitto
+ * types but `struct mqtt_message`.
+ */
+#ifndef MQTT_INBOUND_H
+#define MQTT_INBOUND_H
+
+#include "actions/action.h"
+#include "mqtt/mqtt_client.h"
+
+struct inbound;
+
+struct inbound *inbound_new(struct actions *actions, const char *server_topic);
+void inbound_free(struct inbound *inbound);
+void inbound_attach(struct inbound *inbound,
+                    struct mqtt_client *client); /* may come later than inbound_new */
+void inbound_message(struct inbound *inbound, const struct mqtt_message *message);
+/* Subscribes to what is named now and not yet subscribed, unsubscribes what no longer is: the
+ * server's topic and every app topic (needed), every device topic (in the background, only to find
+ * and clear retained commands). */
+void inbound_topics_changed(struct inbound *inbound);
+
+#endif
