@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "server/base/err.h"
 #include "server/base/post.h"
@@ -66,6 +67,10 @@ struct store_query {
 typedef void store_rows_fn(void *arg, void *const *rows, size_t count, enum err result);
 void store_query(struct store *store, const struct store_query *query, store_rows_fn *done,
                  void *arg);
+
+/* Removes what is older than `before_at` from the log of the door, ended commands, and sent alerts
+ * whose picture is gone; in small transactions between the batches. The log says how much went. */
+void store_prune(struct store *store, int64_t before_at);
 
 /* For tests and fault drills: the next `count` commits fail with `error`. */
 void store_fail_commits(struct store *store, int count, enum err error);
