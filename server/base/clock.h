@@ -23,6 +23,8 @@ struct clock {
 void clock_init_system(struct clock *clock);
 int64_t clock_wall_ms(const struct clock *clock);
 int64_t clock_boot_ms(const struct clock *clock);
+/* The machine's wall clock without a struct, for the log's stamps. */
+int64_t clock_system_wall_ms(void);
 
 #define CLOCK_TEXT_MAX 32
 /* RFC 3339 in UTC with milliseconds, "2026-01-02T03:04:05.678Z". Returns `out`. */
