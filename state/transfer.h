@@ -13,6 +13,7 @@
 #include "server/base/err.h"
 #include "server/base/json.h"
 #include "state/batch.h"
+#include "state/folder.h"
 #include "state/registry.h"
 
 /* Writes {"format":"gatehouse-state","version":1,"exported_at":...,"devices":[...],...} from a
@@ -47,10 +48,5 @@ enum err transfer_verify(const char *dir, transfer_progress_fn *progress, void *
  * other bytes). The database follows by store_restore(). */
 enum err transfer_restore_pictures(const char *dir, const char *data_dir,
                                    transfer_progress_fn *progress, void *arg, struct cause *cause);
-
-/* The folder's lock (DATA_DIR/lock, flock): one server or one changing command at a time. -1 with
- * ERR_CONFLICT when somebody has it. Closing the descriptor gives it back. Makes the folder (0700)
- * when missing. */
-enum err folder_lock(const char *data_dir, int *fd, struct cause *cause);
 
 #endif
