@@ -10,22 +10,26 @@
 #include <stddef.h>
 
 #include "server/base/err.h"
+#include "server/http.h"
 
 struct guard_header {
     const char *name, *value;
     size_t name_len, value_len;
-    bool glued; /* its lines were folded (RFC 9112 5.2) */
+    bool glued; /* its lines were folded (RFC 9112 5.2), or it holds a NUL */
 };
 struct guard_input {
     const char *method, *version; /* "HTTP/1.1" */
     const char *raw_uri;          /* as it came, undecoded, path and query */
     size_t raw_uri_len;
+    bool line_cut; /* the request line holds a NUL, or more than one space between its parts */
     const struct guard_header *headers;
     size_t header_count;
 };
 /* ERR_OK, ERR_BAD_INPUT (400 and close), ERR_HEADERS_TOO_LARGE, ERR_METHOD (a method that is none
  * of ours: 405). `why` (may be NULL) gets a static text for the log. */
 enum err http_guard(const struct guard_input *input, const char **why);
+/* The method of that exact name; false when it is none of ours. */
+bool http_method_find(const char *name, enum http_method *out);
 
 /* CONTRACT 1.3: foreign pages can't use the old addresses. Values may be NULL when the header is
  * missing. `hosts`: the names that are ours, "host" or "host:port" lower case, NULL-ended;
