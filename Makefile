@@ -14,6 +14,7 @@ PYTHON  ?= /usr/bin/python3
 CC      ?= cc
 
 LIBS    := libmicrohttpd libmosquitto libcjson sqlite3 libuv libsodium libjpeg openssl
+SIM_LIBS := libcurl
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
            -Wformat=2 -Wundef -Wpointer-arith -Wcast-align -Wvla -Werror
 HARD    := -fstack-protector-strong -fPIE
@@ -21,6 +22,7 @@ CFLAGS  ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DGATEHOUSE_VERSION='"$(VERSION)"' -I. $(WARN) $(HARD) $(CFLAGS) \
            $(shell pkg-config --cflags $(LIBS)) -MMD -MP
 ALL_LIBS = $(shell pkg-config --libs $(LIBS)) -lpthread -lm
+SIM_LDLIBS = $(shell pkg-config --libs $(SIM_LIBS))
 LDFLAGS ?=
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 ifneq ($(SAN),)
@@ -51,7 +53,7 @@ FORCE:
 $(OUT)/gatehouse: $(OUT)/server/main.o $(OUT)/libgatehouse.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 $(OUT)/gatehouse-sim: $(SIM_OBJ) $(OUT)/libgatehouse.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SIM_LDLIBS) $(ALL_LIBS)
 $(OUT)/libgatehouse.a: $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
