@@ -26,6 +26,7 @@ static const struct json_limits config_limits = {
 static const char *const config_other_variables[] = {
     "GATEHOUSE_MOSQUITTO", /* the broker's program */
     "GATEHOUSE_WWW",       /* the folder of the page's files */
+    "GATEHOUSE_BIN",       /* the program under test */
     "GATEHOUSE_TEST_",     /* the tests' own */
     NULL,
 };

@@ -55,13 +55,15 @@ static void example_row(struct example *example, const struct field *row)
     if (example->path)
         buf_add_str(&example->text, ",");
     const char *name = row->path + (shared ? example->ends[shared - 1] + 1 : 0);
-    for (size_t len; name[len = strcspn(name, ".")] && example->depth < EXAMPLE_DEPTH;
-         name += len + 1) {
+    size_t len = strcspn(name, ".");
+    while (name[len] && example->depth < EXAMPLE_DEPTH) {
         example_name(example, name, len);
         buf_add_str(&example->text, "{");
         example->ends[example->depth++] = (size_t)(name + len - row->path);
+        name += len + 1;
+        len = strcspn(name, ".");
     }
-    example_name(example, name, strlen(name));
+    example_name(example, name, len);
     buf_add_str(&example->text, row->fallback);
     example->path = row->path;
 }
