@@ -24,8 +24,10 @@ struct auth_input {
 /* Fills in the caller. ERR_OK, or ERR_UNAUTHORIZED. The role still has to be checked. */
 enum err auth_identify(const struct registry *registry, const struct auth_input *input,
                        struct caller *caller);
-/* Makes a token, session or code: notes its row; `secret` is what the owner gets, once. `ttl_ms` 0:
- * never expires. */
+/* Makes a token, session or code: fills in its row; `secret` is what the owner gets, once. `ttl_ms` 0: never expires. */
+void auth_token_make(enum token_kind kind, const char *name, enum role role, int64_t now_at,
+                     int64_t ttl_ms, struct token *token, char secret[static SECRET_TOKEN_SIZE]);
+/* The same, and notes the row. */
 enum err auth_token_create(struct turn *turn, enum token_kind kind, const char *name,
                            enum role role, int64_t now_at, int64_t ttl_ms,
                            char secret[static SECRET_TOKEN_SIZE]);
@@ -35,6 +37,9 @@ enum err auth_code_exchange(struct turn *turn, const char *code, int64_t now_at,
                             char session[static SECRET_TOKEN_SIZE]);
 /* Ends a session (sign out). */
 enum err auth_session_end(struct turn *turn, const char *session);
+/* Removes rows whose time is over; called now and then. */
+void auth_prune(struct turn *turn, int64_t now_at);
 #define AUTH_SESSION_MS (30LL * 24 * 3600 * 1000)
+#define AUTH_CODE_MS    (24LL * 3600 * 1000)
 
 #endif
