@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Who asks over HTTP. A secret is looked up by its hash, so the only comparison of secrets is one of hashes; it takes
- * the same time for right and wrong ones (secret_equal), and an unknown one costs the same hash.
+ * Who asks over HTTP. A secret is looked up by its hash, so the only comparison of secrets is one
+ * of hashes; it takes the same time for right and wrong ones (secret_equal), and an unknown one
+ * costs the same hash.
  */
 #include "server/auth.h"
 

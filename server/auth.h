@@ -24,7 +24,8 @@ struct auth_input {
 /* Fills in the caller. ERR_OK, or ERR_UNAUTHORIZED. The role still has to be checked. */
 enum err auth_identify(const struct registry *registry, const struct auth_input *input,
                        struct caller *caller);
-/* Makes a token, session or code: fills in its row; `secret` is what the owner gets, once. `ttl_ms` 0: never expires. */
+/* Makes a token, session or code: fills in its row; `secret` is what the owner gets, once. `ttl_ms`
+ * 0: never expires. */
 void auth_token_make(enum token_kind kind, const char *name, enum role role, int64_t now_at,
                      int64_t ttl_ms, struct token *token, char secret[static SECRET_TOKEN_SIZE]);
 /* The same, and notes the row. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The owner's door: accepting, reading one line, answering one line. What the requests do is in control_work.c.
+ * The owner's door: accepting, reading one line, answering one line. What the requests do is in
+ * control_work.c.
  */
 #include "server/control.h"
 

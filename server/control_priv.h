@@ -30,7 +30,8 @@ struct control {
     struct control_call *calls;
 };
 
-/* Does what the line asks for; answers at once or later through control_answer() or control_fail(). */
+/* Does what the line asks for; answers at once or later through control_answer() or control_fail().
+ */
 void control_do(struct control_call *call, const char *line, size_t len);
 /* One line back; then the connection ends unless it holds something. */
 void control_answer(struct control_call *call, const char *json);

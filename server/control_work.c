@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the owner asks a running server for. Reading and checking a file is a pool thread's work, keeping it the storage
- * thread's; the registry is loaded anew after it, so memory never runs ahead of the disk.
+ * What the owner asks a running server for. Reading and checking a file is a pool thread's work,
+ * keeping it the storage thread's; the registry is loaded anew after it, so memory never runs ahead
+ * of the disk.
  */
 #include "server/control_priv.h"
 
@@ -70,8 +71,8 @@ static void do_token(struct work *work, const struct json *request)
         err = auth_token_create(work->server->turn, TOKEN_BEARER, name, role,
                                 clock_wall_ms(&work->server->clock), 0, work->secret);
     if (err) {
-        control_fail(work->call, err == ERR_BAD_INPUT ? "a token needs a name and a role"
-                                                      : err_message(err));
+        control_fail(work->call,
+                     err == ERR_BAD_INPUT ? "a token needs a name and a role" : err_message(err));
         work_end(work);
         return;
     }
@@ -122,8 +123,8 @@ static void start_change(struct work *work)
     enum err err = server_replace(work->server, change_store, work);
     if (!err)
         return;
-    control_fail(work->call, err == ERR_CONFLICT ? "another import or restore is under way"
-                                                 : err_message(err));
+    control_fail(work->call,
+                 err == ERR_CONFLICT ? "another import or restore is under way" : err_message(err));
     work_end(work);
 }
 
@@ -189,7 +190,8 @@ void control_do(struct control_call *call, const char *line, size_t len)
     static const struct {
         const char *word;
         void (*fn)(struct work *work, const struct json *request);
-    } table[] = {{"token", do_token}, {"import", do_import}, {"restore", do_restore}, {"hold", do_hold}};
+    } table[] = {
+        {"token", do_token}, {"import", do_import}, {"restore", do_restore}, {"hold", do_hold}};
     struct json *request = NULL;
     struct work *work = work_new(call);
     if (!work || json_parse(line, len, &json_limits_wire, &request, NULL)) {

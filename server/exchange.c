@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * From headers to handler: route, origin, sign-in, role; then the handler; then the answer. It refuses to know what any
- * address means.
+ * From headers to handler: route, origin, sign-in, role; then the handler; then the answer. It
+ * refuses to know what any address means.
  */
 #include "server/exchange.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * One HTTP request on its way through the house: what the router and the sign-in found, and a hold that lets an answer
- * come late, or never, when the client has left meanwhile. Loop thread.
+ * One HTTP request on its way through the house: what the router and the sign-in found, and a hold
+ * that lets an answer come late, or never, when the client has left meanwhile. Loop thread.
  */
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
@@ -41,7 +41,8 @@ void exchange_reply(struct exchange *exchange, const struct http_reply *reply);
 void exchange_text(struct exchange *exchange, int status, const char *text);
 /* The plain text of an error: its message, cause and cure, with the status. */
 void exchange_error(struct exchange *exchange, enum err err);
-/* Answers once all that was noted so far is on disk; takes `body` over (free()). Without a commit: the error. */
+/* Answers once all that was noted so far is on disk; takes `body` over (free()). Without a commit:
+ * the error. */
 void exchange_reply_kept(struct exchange *exchange, int status, const char *type, char *body);
 /* The same with what `buf` holds; an error of the buffer becomes a 503. */
 void exchange_json_kept(struct exchange *exchange, int status, struct buf *buf);

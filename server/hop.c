@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Loop hop: a locked list and one uv_async. uv_async_send folds several calls into one wake-up, so the callback takes
- * the whole list each time.
+ * Loop hop: a locked list and one uv_async. uv_async_send folds several calls into one wake-up, so
+ * the callback takes the whole list each time.
  */
 #include "server/hop.h"
 
@@ -60,7 +60,8 @@ static void hop_send(void *owner, post_run_fn *fn, void *arg)
     struct hop *hop = owner;
     struct hop_call *call = malloc(sizeof *call);
     if (!call) {
-        /* An answer that is lost would leave a request waiting for ever; what is on disk survives the restart. */
+        /* An answer that is lost would leave a request waiting for ever; what is on disk survives
+         * the restart. */
         log_error("server", "out of memory");
         abort();
     }

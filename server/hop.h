@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The way from any thread onto the loop: a `struct post` made on one uv_async. Calls run in order, on the loop thread,
- * between a wake and a settle of the house. It knows neither what is called nor why.
+ * The way from any thread onto the loop: a `struct post` made on one uv_async. Calls run in order,
+ * on the loop thread, between a wake and a settle of the house. It knows neither what is called nor
+ * why.
  */
 #ifndef SERVER_HOP_H
 #define SERVER_HOP_H

@@ -35,7 +35,8 @@ enum err import_file_read(const char *path, int64_t now_at, struct batch **batch
     buf_init(&text, json_limits_file.bytes);
     enum err err = read_all(path, &text, cause);
     if (!err) {
-        err = json_parse(text.data ? text.data : "", text.len, &json_limits_file, &document, &inner);
+        err =
+            json_parse(text.data ? text.data : "", text.len, &json_limits_file, &document, &inner);
         if (!err)
             err = transfer_import(document, now_at, batch, report, &inner);
         if (err)

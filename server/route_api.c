@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The first addresses of /api/v1, which the page uses: session, devices, status, actions. JSON out; answers wait until what
- * they tell is on disk.
+ * The first addresses of /api/v1, which the page uses: session, devices, status, actions. JSON out;
+ * answers wait until what they tell is on disk.
  */
 #include "server/routes.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * For whoever watches the process: /livez says that the loop turns, /readyz (and /healthz) that store, broker and
- * subscriptions are there, and else what is wrong. Open to all, so it names no device and no person.
+ * For whoever watches the process: /livez says that the loop turns, /readyz (and /healthz) that
+ * store, broker and subscriptions are there, and else what is wrong. Open to all, so it names no
+ * device and no person.
  */
 #include "server/routes.h"
 

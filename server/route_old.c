@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The addresses that phones and boards already use (CONTRACT 1.3): plain text, `0` for done and `1` for not. Each becomes
- * an action request through the same function as an MQTT payload.
+ * The addresses that phones and boards already use (CONTRACT 1.3): plain text, `0` for done and `1`
+ * for not. Each becomes an action request through the same function as an MQTT payload.
  */
 #include "server/routes.h"
 
@@ -46,8 +46,10 @@ static void dispatch(struct server *server, struct exchange *exchange, const cha
     action_dispatch(server->actions, &action);
 }
 
-/* An empty or broken `device` must never mean "all of them": a script whose variable is unset would open every door. */
-static void command_by_address(struct server *server, struct http_request *request, const char *word)
+/* An empty or broken `device` must never mean "all of them": a script whose variable is unset would
+ * open every door. */
+static void command_by_address(struct server *server, struct http_request *request,
+                               const char *word)
 {
     struct exchange *exchange = exchange_of(request);
     const char *device = http_request_query(request, "device");
@@ -79,8 +81,8 @@ static const char *text_member(const struct json *json, const char *name)
     return text ? text : "";
 }
 
-/* {"name":"lock"|"unlock","topic":"DEVICE_ID","topic2":"APP_ID","time":"..."}; an APP_ID that is no name is left out:
- * it only says who asked. */
+/* {"name":"lock"|"unlock","topic":"DEVICE_ID","topic2":"APP_ID","time":"..."}; an APP_ID that is no
+ * name is left out: it only says who asked. */
 static bool test_payload(const struct json *json, char *payload, size_t size)
 {
     const char *name = text_member(json, "name"), *device = text_member(json, "topic");

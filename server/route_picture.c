@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pictures out: /get_pic (the newest, or the newest of a name) and an alert's link. Rows come from the query thread, the
- * file from the file thread, its bytes from sendfile.
+ * Pictures out: /get_pic (the newest, or the newest of a name) and an alert's link. Rows come from
+ * the query thread, the file from the file thread, its bytes from sendfile.
  */
 #include "server/routes.h"
 
@@ -71,7 +71,8 @@ void route_get_pic(struct server *server, struct http_request *request)
     store_query(server->store, &query, picture_found, exchange_hold(exchange_of(request)));
 }
 
-/* One answer for a wrong capability, an unknown alert and a picture that isn't there yet: nothing to learn by asking. */
+/* One answer for a wrong capability, an unknown alert and a picture that isn't there yet: nothing
+ * to learn by asking. */
 static void alert_found(void *arg, void *const *rows, size_t count, enum err result)
 {
     struct exchange *exchange = arg;

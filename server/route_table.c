@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The whole HTTP surface on one screen. 404, 405 with Allow, HEAD, the sign-in and the documents follow from it.
+ * The whole HTTP surface on one screen. 404, 405 with Allow, HEAD, the sign-in and the documents
+ * follow from it.
  */
 #include "server/routes.h"
 

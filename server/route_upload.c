@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * POST /upload: the first file part goes to disk in pieces as it comes, one piece in memory at a time; then it is judged,
- * becomes the picture of an alert, and only when all of that is on disk the camera gets its `0`.
+ * POST /upload: the first file part goes to disk in pieces as it comes, one piece in memory at a
+ * time; then it is judged, becomes the picture of an alert, and only when all of that is on disk
+ * the camera gets its `0`.
  */
 #include "server/routes.h"
 
@@ -63,7 +64,8 @@ static void copy_query(struct http_request *request, const char *name, char out[
     text_copy(out, NAME_SIZE, text ? text : "", text ? strlen(text) : 0);
 }
 
-/* A client that left before its answer gets no alert of half a story: the camera sends the frame again. */
+/* A client that left before its answer gets no alert of half a story: the camera sends the frame
+ * again. */
 static void upload_stored(void *arg, const struct picture *stored, enum err result)
 {
     struct exchange *exchange = arg;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The handlers that route_table.c names, one file a family: route_old.c (the addresses phones and boards already use),
- * route_upload.c, route_picture.c, route_api.c, route_health.c, route_page.c. Each reads the registry, calls actions,
- * answers; none knows SQL, MQTT or the HTTP library. Loop thread.
+ * The handlers that route_table.c names, one file a family: route_old.c (the addresses phones and
+ * boards already use), route_upload.c, route_picture.c, route_api.c, route_health.c, route_page.c.
+ * Each reads the registry, calls actions, answers; none knows SQL, MQTT or the HTTP library. Loop
+ * thread.
  */
 #ifndef SERVER_ROUTES_H
 #define SERVER_ROUTES_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The house is built in the order of the list in server_run() and ended in the reverse order. Each part that fails to
- * start has said why in a cause; one teardown serves every failure, so each part may be missing there.
+ * The house is built in the order of the list in server_run() and ended in the reverse order. Each
+ * part that fails to start has said why in a cause; one teardown serves every failure, so each part
+ * may be missing there.
  */
 #include "server/server.h"
 
@@ -254,7 +255,8 @@ static void run_until_closed(struct server *server)
         uv_run(&server->loop, UV_RUN_ONCE);
 }
 
-/* What was acknowledged is on disk already; what is open now gets its last commit, and who waits for it its answer. */
+/* What was acknowledged is on disk already; what is open now gets its last commit, and who waits
+ * for it its answer. */
 static void finish_turn(struct server *server)
 {
     if (!server->turn)
@@ -292,8 +294,8 @@ static void end_rooms(struct server *server)
     }
 }
 
-/* Worker threads end with what they still had to do; their last words come through the hop and find the rooms they are
- * for still standing. */
+/* Worker threads end with what they still had to do; their last words come through the hop and find
+ * the rooms they are for still standing. */
 static void free_rooms(struct server *server)
 {
     store_close(server->store);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The house: one libuv loop that hosts the HTTP adapter and the MQTT client, the turn between them, and the threads for
- * storage, queries and files. server.c builds and ends it, server_glue.c joins the rooms, server_first.c does what only a
- * first start does, server_health.c says what is wrong. Loop thread.
+ * The house: one libuv loop that hosts the HTTP adapter and the MQTT client, the turn between them,
+ * and the threads for storage, queries and files. server.c builds and ends it, server_glue.c joins
+ * the rooms, server_first.c does what only a first start does, server_health.c says what is wrong.
+ * Loop thread.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -55,16 +56,17 @@ struct server {
     char broker_trouble[256]; /* why the broker is not there; "" */
     uint64_t *route_uses;     /* one per row of route_table */
 
-    int64_t last_turn_boot;  /* when a callback began last, boot clock */
-    int64_t asleep_until;    /* after a standstill: unsafe requests are refused until then; 0: awake */
+    int64_t last_turn_boot; /* when a callback began last, boot clock */
+    int64_t asleep_until; /* after a standstill: unsafe requests are refused until then; 0: awake */
     bool said_ready, stopping;
-    bool first_start;        /* an admin token was made and is to be shown */
+    bool first_start; /* an admin token was made and is to be shown */
     char admin_secret[SECRET_TOKEN_SIZE], admin_code[SECRET_TOKEN_SIZE];
     int exit_status;
     int closing; /* parts whose close is under way */
 };
 
-/* Builds, runs and stops; returns the process's exit status: 0 a clean stop, 1 it could not start or run on. */
+/* Builds, runs and stops; returns the process's exit status: 0 a clean stop, 1 it could not start
+ * or run on. */
 int server_run(const struct config *config);
 /* Begins an orderly stop. */
 void server_stop(struct server *server, int exit_status);
@@ -74,12 +76,14 @@ typedef int server_list_fn(struct server *server, struct buf *out);
 int server_problems(struct server *server, struct buf *out);
 /* What works but should be known (anonymous senders, open addresses): one line each. */
 int server_warnings(struct server *server, struct buf *out);
-/* Says the ready line once, when all is there; on a first start also the address that opens the page. */
+/* Says the ready line once, when all is there; on a first start also the address that opens the
+ * page. */
 void server_say_ready(struct server *server);
 /* What only the first start does: the admin's token, the configuration's custom keys. */
 enum err server_first_start(struct server *server);
 
-/* server_glue.c: fills the options of the rooms so that they reach each other through this server. */
+/* server_glue.c: fills the options of the rooms so that they reach each other through this server.
+ */
 bool server_wake(void *owner);
 void server_settle(void *owner);
 struct turn_keeper server_keeper(struct server *server);
@@ -90,8 +94,9 @@ void server_broker_options(struct server *server, struct broker_options *options
 void server_http_options(struct server *server, struct http_options *options);
 void server_on_tick(uv_timer_t *timer);
 void server_on_chores(uv_timer_t *timer);
-/* The store changes as a whole under the registry (import, restore): changes are refused meanwhile, then all is loaded
- * again. `change` starts the work and calls server_replaced() when it is done. ERR_CONFLICT while another one runs. */
+/* The store changes as a whole under the registry (import, restore): changes are refused meanwhile,
+ * then all is loaded again. `change` starts the work and calls server_replaced() when it is done.
+ * ERR_CONFLICT while another one runs. */
 enum err server_replace(struct server *server, void (*change)(void *arg), void *arg);
 void server_replaced(struct server *server);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What only a first start does: an admin's token and the single-use code that opens the page signed in. And what each start
- * takes over from the configuration file: custom keys that are not stored yet (what is stored wins).
+ * What only a first start does: an admin's token and the single-use code that opens the page signed
+ * in. And what each start takes over from the configuration file: custom keys that are not stored
+ * yet (what is stored wins).
  */
 #include "server/server.h"
 
@@ -14,10 +15,12 @@
 static enum err take_custom(struct server *server)
 {
     int64_t now_at = clock_wall_ms(&server->clock);
-    for (const struct json *item = json_first(server->config->custom); item; item = json_next(item)) {
+    for (const struct json *item = json_first(server->config->custom); item;
+         item = json_next(item)) {
         const char *key = json_name(item);
         if (!name_is_valid(key, strlen(key))) {
-            log_warn("config", "custom.%s: no usable name (1 to 128 bytes, no spaces): skipped", key);
+            log_warn("config", "custom.%s: no usable name (1 to 128 bytes, no spaces): skipped",
+                     key);
             continue;
         }
         if (registry_custom(turn_registry(server->turn), key))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What joins the rooms: the turn's keeper is the store, the actions' ports are the MQTT client, and each callback of the
- * loop begins with a look at the clock and ends with the end of the turn.
+ * What joins the rooms: the turn's keeper is the store, the actions' ports are the MQTT client, and
+ * each callback of the loop begins with a look at the clock and ends with the end of the turn.
  */
 #include "server/server.h"
 
@@ -129,8 +129,9 @@ struct turn_keeper server_keeper(struct server *server)
     return (struct turn_keeper){.keep = keeper_keep, .reload = keeper_reload, .owner = server};
 }
 
-/* After each commit, before the next batch goes: MQTT may be read and written now. When the commit failed, what the
- * library holds must not leave, acknowledgements of what was not kept above all. */
+/* After each commit, before the next batch goes: MQTT may be read and written now. When the commit
+ * failed, what the library holds must not leave, acknowledgements of what was not kept above all.
+ */
 void server_turn_settled(void *arg, enum err result)
 {
     struct server *server = arg;

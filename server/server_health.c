@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * What is wrong, and what should be known, one line each, for /readyz, the page and the log. Names no device, no person.
+ * What is wrong, and what should be known, one line each, for /readyz, the page and the log. Names
+ * no device, no person.
  */
 #include "server/server.h"
 
 #include <stdio.h>
 #include <string.h>
-
 
 int server_problems(struct server *server, struct buf *out)
 {
@@ -36,7 +36,8 @@ int server_warnings(struct server *server, struct buf *out)
     const struct config *config = server->config;
     int count = 0;
     if (config->mqtt_anonymous - 1 == ANONYMOUS_ALL) {
-        buf_add_str(out, "mqtt: every sender is anonymous and may lock and unlock (mqtt.anonymous)\n");
+        buf_add_str(out,
+                    "mqtt: every sender is anonymous and may lock and unlock (mqtt.anonymous)\n");
         count++;
     }
     if (config->http_auth == AUTH_NONE) {
@@ -64,16 +65,17 @@ void server_say_ready(struct server *server)
     buf_free(&warnings);
     const struct config *config = server->config;
     const char *host = config->broker_embedded ? config->mqtt_listen : config->broker_host;
-    fprintf(stderr, "gatehouse: ready on http://%s:%d, broker mqtt%s://%s:%d\n", config->http_listen,
-            server->http_port, config->broker_tls ? "s" : "", host,
+    fprintf(stderr, "gatehouse: ready on http://%s:%d, broker mqtt%s://%s:%d\n",
+            config->http_listen, server->http_port, config->broker_tls ? "s" : "", host,
             config->broker_embedded ? server->mqtt_port : config->broker_port);
     if (!server->first_start)
         return;
-    fprintf(stderr,
-            "gatehouse: first start. Open the page, signed in, with this address (it works once, "
-            "for a day):\n    %s/#code=%s\n"
-            "gatehouse: the admin's token, shown only now (more: gatehouse token create):\n    %s\n",
-            server->public_url, server->admin_code, server->admin_secret);
+    fprintf(
+        stderr,
+        "gatehouse: first start. Open the page, signed in, with this address (it works once, "
+        "for a day):\n    %s/#code=%s\n"
+        "gatehouse: the admin's token, shown only now (more: gatehouse token create):\n    %s\n",
+        server->public_url, server->admin_code, server->admin_secret);
     server->first_start = false;
     explicit_bzero(server->admin_secret, sizeof server->admin_secret);
     explicit_bzero(server->admin_code, sizeof server->admin_code);
