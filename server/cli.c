@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "server/base/log.h"
 #include "server/base/secret.h"
@@ -56,11 +57,9 @@ static void print_help(void)
         "Exit status: 0 done, 1 failed, 2 wrong usage or configuration.\n");
 }
 
-static int usage(const char *format, const char *what)
+static int usage(const char *before, const char *what, const char *behind)
 {
-    fprintf(stderr, "gatehouse: ");
-    fprintf(stderr, format, what);
-    fprintf(stderr, "\nTry 'gatehouse --help'.\n");
+    fprintf(stderr, "gatehouse: %s%s%s\nTry 'gatehouse --help'.\n", before, what, behind);
     return EXIT_USAGE;
 }
 
@@ -144,7 +143,7 @@ static int take_options(struct cli *cli, int argc, char **argv)
             break;
         case 's':
             if (sets == sizeof cli->sets / sizeof *cli->sets - 1)
-                return usage("%s", "too many --set");
+                return usage("too many ", "--set", "");
             cli->sets[sets++] = optarg;
             break;
         case 'n':
@@ -181,11 +180,11 @@ int cli_main(int argc, char **argv)
     if (optind < argc) {
         command = match_command(argc - optind, argv + optind, &used);
         if (command < 0)
-            return usage("there is no command '%s'", argv[optind]);
+            return usage("there is no command '", argv[optind], "'");
     }
     cli.argument_count = argc - optind - used;
     if (cli.argument_count != commands[command].argument_count)
-        return usage("wrong number of arguments: gatehouse %s", commands[command].words);
+        return usage("wrong number of arguments for '", commands[command].words, "'");
     for (int i = 0; i < cli.argument_count; i++)
         cli.arguments[i] = argv[optind + used + i];
     return run_command(&cli, command);
