@@ -30,5 +30,7 @@ void batch_free(struct batch *batch); /* NULL is fine */
 /* Copies the record into the batch. ERR_NO_MEMORY leaves the batch as it was. */
 enum err batch_add(struct batch *batch, enum change_op op, enum record_kind kind,
                    const void *record);
+/* Takes the last change back. */
+void batch_drop_last(struct batch *batch);
 
 #endif

@@ -190,6 +190,9 @@ struct record_type {
 
 extern const struct record_type record_types[REC_KINDS];
 
+/* A deep copy into a struct of the caller's, who record_clear()s it. False when out of memory: then
+ * `out` owns nothing. */
+bool record_copy_into(enum record_kind kind, void *out, const void *record);
 /* A deep copy on the heap (record_free); NULL when out of memory. */
 void *record_copy(enum record_kind kind, const void *record);
 /* Frees a record made by record_copy, with what it owns. NULL is fine. */
