@@ -151,7 +151,9 @@ void turn_out(struct turn *turn, turn_out_fn *fn, void *arg)
         fn(arg, turn->trouble);
         return;
     }
-    bool uncommitted = has_changes(&turn->open) || has_changes(&turn->flight);
+    /* A probe changes nothing that anybody reads. */
+    bool uncommitted =
+        has_changes(&turn->open) || (turn->state != TURN_PROBING && has_changes(&turn->flight));
     bool waiting = turn->open.outs != NULL || turn->flight.outs != NULL || turn->busy;
     if (!uncommitted && !waiting) {
         fn(arg, ERR_OK);
@@ -236,11 +238,15 @@ static void kept_badly(struct turn *turn, enum err why)
 
 static void probed(struct turn *turn, enum err result)
 {
+    if (result == ERR_OK) {
+        const struct change *note = &turn->flight.batch->changes[0];
+        /* Without memory for it the registry lacks a note that nobody reads. */
+        (void)registry_apply(turn->registry, note->op, note->kind, note->record);
+        turn->since_at = 0;
+    }
     drop_batch(&turn->flight);
     turn->state = result == ERR_OK ? TURN_GOOD : TURN_REFUSING;
     turn->trouble = result;
-    if (result == ERR_OK)
-        turn->since_at = 0;
     let_out_open(turn);
     settle(turn, result);
 }

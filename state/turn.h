@@ -33,9 +33,12 @@ struct turn_keeper {
  * note changes and queue more. */
 typedef void turn_out_fn(void *arg, enum err kept);
 
+/* The registry is the turn's from now on (unless NULL, out of memory, is returned). */
 struct turn *turn_new(struct registry *registry, const struct turn_keeper *keeper,
                       const struct clock *clock);
-void turn_free(struct turn *turn); /* outs that still wait are called with ERR_STOPPING */
+/* Outs that still wait are called with ERR_STOPPING. The keeper is stopped first: it must be done
+ * with the batch on its way and answer no more. */
+void turn_free(struct turn *turn);
 
 /* The registry as of now. Don't keep the pointer across turns: a reload replaces it. */
 struct registry *turn_registry(struct turn *turn);
@@ -68,7 +71,11 @@ bool turn_may_write(const struct turn *turn);
 void turn_mark_input(struct turn *turn);
 /* Nothing noted, nothing on its way, nothing waiting. */
 bool turn_is_idle(const struct turn *turn);
-/* Called (may be NULL) after turn_kept/turn_reloaded did their work, so that adapters go on. */
+/* Called (may be NULL) with the keeper's answer after turn_kept/turn_reloaded did their work and
+ * before the next batch is handed over (turn_end() does nothing meanwhile), so that adapters go on:
+ * with ERR_OK they may read, after an error they end the link that brought what was lost. When
+ * turn_ready() is ERR_OK there for the first time after trouble, the registry is a new one and
+ * changes are taken again. */
 void turn_on_settled(struct turn *turn, void (*fn)(void *arg, enum err result), void *arg);
 /* Why and since when (wall ms) changes are refused; ERR_OK and 0 when they aren't. For /readyz. */
 enum err turn_trouble(const struct turn *turn, int64_t *since_at);
