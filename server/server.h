@@ -59,6 +59,10 @@ struct server {
     int64_t last_turn_boot; /* when a callback began last, boot clock */
     int64_t asleep_until; /* after a standstill: unsafe requests are refused until then; 0: awake */
     bool said_ready, stopping;
+    bool recover; /* loaded again, but changes are still refused: the commands' recovery waits */
+    void (*replace)(void *arg); /* waits until changes stopped; NULL: none wanted */
+    void *replace_arg;
+    bool replacing; /* it runs */
     bool first_start; /* an admin token was made and is to be shown */
     char admin_secret[SECRET_TOKEN_SIZE], admin_code[SECRET_TOKEN_SIZE];
     int exit_status;

@@ -60,6 +60,17 @@ void server_settle(void *owner)
     if (!server->turn)
         return;
     turn_end(server->turn);
+    if (server->recover && !turn_ready(server->turn)) {
+        server->recover = false;
+        commands_recover(server->actions);
+        turn_end(server->turn);
+    }
+    if (server->replace && turn_exclude(server->turn)) {
+        void (*change)(void *arg) = server->replace;
+        server->replace = NULL;
+        server->replacing = true;
+        change(server->replace_arg);
+    }
     if (server->mqtt)
         mqtt_client_pump(server->mqtt);
     if (server->actions && !server->stopping)
@@ -108,8 +119,9 @@ static void keeper_reloaded(void *arg, struct registry *fresh, enum err result)
     turn_reloaded(server->turn, fresh, result);
     if (result)
         return;
-    commands_recover(server->actions);
+    server->recover = true;
     inbound_topics_changed(server->inbound);
+    turn_tick(server->turn);
 }
 
 static void keeper_keep(void *owner, struct batch *batch)
@@ -127,6 +139,23 @@ static void keeper_reload(void *owner)
 struct turn_keeper server_keeper(struct server *server)
 {
     return (struct turn_keeper){.keep = keeper_keep, .reload = keeper_reload, .owner = server};
+}
+
+enum err server_replace(struct server *server, void (*change)(void *arg), void *arg)
+{
+    if (server->replace || server->replacing)
+        return ERR_CONFLICT;
+    if (turn_ready(server->turn))
+        return turn_ready(server->turn);
+    server->replace = change;
+    server->replace_arg = arg;
+    return ERR_OK;
+}
+
+void server_replaced(struct server *server)
+{
+    server->replacing = false;
+    turn_reload(server->turn);
 }
 
 /* After each commit, before the next batch goes: MQTT may be read and written now. When the commit

@@ -11,6 +11,8 @@
  *                 load failed|     |tick        tick|   |probe failed
  *                            v     |                v   |
  *                           UNLOADED                PROBING
+ *
+ *   GOOD --turn_exclude--> EXCLUDED --turn_reload--> RELOADING
  */
 #include "state/turn.h"
 
@@ -21,7 +23,14 @@
 
 #define RETRY_MS 1000
 
-enum turn_state { TURN_GOOD, TURN_RELOADING, TURN_UNLOADED, TURN_REFUSING, TURN_PROBING };
+enum turn_state {
+    TURN_GOOD,
+    TURN_RELOADING,
+    TURN_UNLOADED,
+    TURN_REFUSING,
+    TURN_PROBING,
+    TURN_EXCLUDED
+};
 
 struct out {
     turn_out_fn *fn;
@@ -294,6 +303,22 @@ void turn_reloaded(struct turn *turn, struct registry *fresh, enum err result)
     settle(turn, result);
     let_out_open(turn);
     turn->busy = false;
+}
+
+bool turn_exclude(struct turn *turn)
+{
+    if (turn->state == TURN_GOOD && turn->trouble == ERR_OK) {
+        turn->state = TURN_EXCLUDED;
+        turn->trouble = ERR_NOT_KEPT;
+        turn->since_at = clock_wall_ms(turn->clock);
+    }
+    return turn->state == TURN_EXCLUDED && turn_is_idle(turn);
+}
+
+void turn_reload(struct turn *turn)
+{
+    if (turn->state == TURN_EXCLUDED)
+        begin_reload(turn);
 }
 
 /* The least that shows whether a commit works again. */

@@ -77,6 +77,12 @@ bool turn_is_idle(const struct turn *turn);
  * turn_ready() is ERR_OK there for the first time after trouble, the registry is a new one and
  * changes are taken again. */
 void turn_on_settled(struct turn *turn, void (*fn)(void *arg, enum err result), void *arg);
+/* For changing the store as a whole under the registry (import, restore): from the first call on
+ * changes are refused, what was noted before still goes. True when all of it has: now the store may
+ * be changed. Call again until then. */
+bool turn_exclude(struct turn *turn);
+/* The store was changed: load the registry again and, when a probe commits, take changes again. */
+void turn_reload(struct turn *turn);
 /* Why and since when (wall ms) changes are refused; ERR_OK and 0 when they aren't. For /readyz. */
 enum err turn_trouble(const struct turn *turn, int64_t *since_at);
 
