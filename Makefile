@@ -103,8 +103,9 @@ fuzz: ## fuzz each target for SECONDS (60)
 	@tests/fuzz/run.sh fuzz
 bench: all ## measure, side by side with the bare libraries and the broker alone
 	@tests/bench/run.sh
-docs: all ## write the tables in docs/ from the tables in the program
+docs: all ## write docs/tables.md and config.json.example from the tables in the program
 	@build/gatehouse list > docs/tables.md
+	@build/gatehouse list example > config.json.example
 format: ## clang-format in place
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 

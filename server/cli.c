@@ -34,6 +34,8 @@ static const struct cli_command commands[] = {
      cli_restore},
     {"token create", "--name NAME --role admin|member|viewer", 0,
      "make a token; it is printed alone on the last line", cli_token},
+    {"list example", "", 0, "every configuration key at its default, as config.json.example",
+     cli_list_example},
     {"list", "", 0,
      "the program's own tables (routes, actions, keys, counters, errors) as Markdown", cli_list},
 };

@@ -24,7 +24,7 @@ int cli_main(int argc, char **argv);
 
 typedef int cli_run_fn(struct cli *cli);
 cli_run_fn cli_serve, cli_check_config, cli_export, cli_import, cli_backup, cli_restore, cli_token,
-    cli_list;
+    cli_list, cli_list_example;
 
 /* cli_link.c: the other end of the owner's socket. Sends one line and waits for one; the answer is
  * parsed (json_free), its

@@ -4,7 +4,7 @@
  * the two equal.
  */
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "actions/action.h"
 #include "server/cli.h"
@@ -76,5 +76,16 @@ int cli_list(struct cli *cli)
     list_keys();
     list_counters();
     list_errors();
+    return EXIT_DONE;
+}
+
+int cli_list_example(struct cli *cli)
+{
+    (void)cli;
+    char *text = config_example();
+    if (!text)
+        return EXIT_FAILED;
+    fputs(text, stdout);
+    free(text);
     return EXIT_DONE;
 }

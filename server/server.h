@@ -62,7 +62,7 @@ struct server {
     bool recover; /* loaded again, but changes are still refused: the commands' recovery waits */
     void (*replace)(void *arg); /* waits until changes stopped; NULL: none wanted */
     void *replace_arg;
-    bool replacing; /* it runs */
+    bool replacing;   /* it runs */
     bool first_start; /* an admin token was made and is to be shown */
     char admin_secret[SECRET_TOKEN_SIZE], admin_code[SECRET_TOKEN_SIZE];
     int exit_status;
