@@ -66,5 +66,7 @@ bool config_finish(struct config *config, struct faults *faults);
 /* The example file's text: every key at its default (free()). */
 char *config_example(void);
 bool address_is_loopback(const char *address);
+/* Whether it stands for all addresses of the machine. */
+bool address_is_any(const char *address);
 
 #endif

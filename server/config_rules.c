@@ -29,6 +29,15 @@ bool address_is_loopback(const char *address)
     return strcasecmp(address, "localhost") == 0;
 }
 
+bool address_is_any(const char *address)
+{
+    struct in_addr four;
+    struct in6_addr six;
+    if (inet_pton(AF_INET, address, &four) == 1)
+        return four.s_addr == htonl(INADDR_ANY);
+    return inet_pton(AF_INET6, address, &six) == 1 && IN6_IS_ADDR_UNSPECIFIED(&six);
+}
+
 /* A port from 1 to 65535 that is all of `text`; 0 when it is none. */
 static int rules_port(const char *text)
 {

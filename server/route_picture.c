@@ -40,7 +40,7 @@ static void picture_opened(void *arg, int fd, int64_t bytes, enum err result)
 static void picture_found(void *arg, void *const *rows, size_t count, enum err result)
 {
     struct exchange *exchange = arg;
-    if (result || !count) {
+    if (result || !count || !exchange->request) {
         exchange_error(exchange, result ? result : ERR_NOT_FOUND);
         exchange_release(exchange);
         return;
@@ -78,7 +78,7 @@ static void alert_found(void *arg, void *const *rows, size_t count, enum err res
     struct exchange *exchange = arg;
     const struct alert *alert = count ? rows[0] : NULL;
     bool may = alert && secret_equal(alert->capability, exchange->header_value);
-    if (result || !may || !alert->picture_id[0]) {
+    if (result || !may || !alert->picture_id[0] || !exchange->request) {
         exchange_error(exchange, result ? result : ERR_NOT_FOUND);
         exchange_release(exchange);
         return;

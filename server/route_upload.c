@@ -13,14 +13,14 @@
 #include "server/server.h"
 #include "state/pictures.h"
 
+/* No hold is taken for it: when the client leaves, exchange_on_end() aborts the upload, and this
+ * isn't called any more. */
 static void piece_written(void *arg, enum err result)
 {
     struct exchange *exchange = arg;
     if (result)
         exchange->failed = result;
-    if (exchange->request)
-        http_piece_done(exchange->request, result);
-    exchange_release(exchange);
+    http_piece_done(exchange->request, result);
 }
 
 void route_upload_piece(void *owner, struct http_request *request, const void *bytes, size_t len)
@@ -33,7 +33,7 @@ void route_upload_piece(void *owner, struct http_request *request, const void *b
         http_piece_done(request, exchange->failed);
         return;
     }
-    picture_upload_write(exchange->upload, bytes, len, piece_written, exchange_hold(exchange));
+    picture_upload_write(exchange->upload, bytes, len, piece_written, exchange);
 }
 
 static void upload_refused(struct exchange *exchange, enum err err)
@@ -51,8 +51,12 @@ static void upload_kept(void *arg, enum err result)
         upload_refused(exchange, result);
     else
         exchange_text(exchange, 200, "0");
-    pictures_retain(exchange->server->pictures, exchange->server->store, exchange->server->turn,
-                    clock_wall_ms(&exchange->server->clock));
+    if (!result)
+        text_copy(exchange->server->newest_picture, SECRET_ID_SIZE, exchange->header_value,
+                  SECRET_ID_SIZE - 1);
+    if (!exchange->server->stopping)
+        pictures_retain(exchange->server->pictures, exchange->server->store, exchange->server->turn,
+                        clock_wall_ms(&exchange->server->clock));
     exchange_release(exchange);
 }
 
@@ -76,10 +80,13 @@ static void upload_stored(void *arg, const struct picture *stored, enum err resu
     }
     struct picture picture = *stored;
     if (!exchange->request) {
-        pictures_remove(exchange->server->pictures, picture.id);
+        if (!exchange->server->stopping)
+            pictures_remove(exchange->server->pictures, picture.id);
         exchange_release(exchange);
         return;
     }
+    text_copy(exchange->header_value, sizeof exchange->header_value, picture.id,
+              strlen(picture.id));
     copy_query(exchange->request, "pic_name", picture.name);
     copy_query(exchange->request, "topic", picture.topic);
     copy_query(exchange->request, "time", picture.claimed);

@@ -107,8 +107,12 @@ static void name_ourselves(struct server *server)
 {
     const struct config *config = server->config;
     bool v6 = strchr(config->http_listen, ':') != NULL;
-    char own[128];
-    snprintf(own, sizeof own, v6 ? "[%s]:%d" : "%s:%d", config->http_listen, server->http_port);
+    char own[300], machine[256] = "";
+    (void)gethostname(machine, sizeof machine - 1);
+    if (address_is_any(config->http_listen))
+        snprintf(own, sizeof own, "%s:%d", machine, server->http_port);
+    else
+        snprintf(own, sizeof own, v6 ? "[%s]:%d" : "%s:%d", config->http_listen, server->http_port);
     if (config->http_public_url[0])
         snprintf(server->public_url, sizeof server->public_url, "%s", config->http_public_url);
     else
@@ -122,8 +126,7 @@ static void name_ourselves(struct server *server)
         snprintf(server->host_names[used++], sizeof *server->host_names, "%.*s",
                  (int)strcspn(public_host + 3, "/"), public_host + 3);
     snprintf(server->host_names[used++], sizeof *server->host_names, "localhost");
-    char machine[256] = "";
-    if (!gethostname(machine, sizeof machine - 1) && machine[0]) {
+    if (machine[0]) {
         snprintf(server->host_names[used++], sizeof *server->host_names, "%s", machine);
         snprintf(server->host_names[used++], sizeof *server->host_names, "%s.local", machine);
     }

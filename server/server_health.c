@@ -49,6 +49,12 @@ int server_warnings(struct server *server, struct buf *out)
                  config->http_trusted.count);
         count++;
     }
+    if (!config->http_public_url[0] && address_is_any(config->http_listen)) {
+        buf_add_str(out,
+                    "http: links in alerts name this machine, which phones may not find by that "
+                    "name: set http.public_url\n");
+        count++;
+    }
     return count;
 }
 
