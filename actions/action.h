@@ -73,7 +73,8 @@ struct action {
     enum action_need need; /* what an anonymous sender must be allowed */
     size_t min_args, max_args;
     action_exec_fn *exec;
-    void *arg; /* for rows added at run time */
+    void *arg;           /* for rows added at run time */
+    bool from_app_topic; /* also counts when it comes on an app's topic: answers of old boards */
 };
 
 /* What leaves the server, in the shapes the actions need; filled by the server, by fakes in tests.
@@ -146,8 +147,10 @@ const char *action_counter_help(enum counter counter);
 /* The table as built (action_table.c), NULL-ended. */
 extern const struct action *const action_table[];
 
+/* NULL when out of memory. Askers that still wait at the end are told ERR_STOPPING; the turn may be
+ * freed before or after. */
 struct actions *actions_new(struct turn *turn, const struct actions_options *options);
-void actions_free(struct actions *actions);
+void actions_free(struct actions *actions); /* NULL is fine */
 /* Adds a row at run time. ERR_BAD_INPUT: the word isn't [a-z][a-z0-9_]* or there is no exec;
  * ERR_CONFLICT: it is there already. The row must outlive `actions`. */
 enum err action_register(struct actions *actions, const struct action *row);
