@@ -90,8 +90,8 @@ struct actions *actions_new(struct turn *turn, const struct actions_options *opt
     text_set(actions->server_topic, sizeof actions->server_topic, options->server_topic);
     actions->options.server_topic = actions->server_topic;
     actions->users = 1;
-    actions->flight_due = INT64_MAX;
-    actions->walked_at = actions_boot(actions);
+    actions->flight_due = actions->command_due = actions->alert_due = INT64_MAX;
+    actions->walked_at = actions->alerts_walked_at = actions_boot(actions);
     for (size_t i = 0; action_table[i]; i++) {
         enum err err = action_register(actions, action_table[i]);
         if (err != ERR_OK) {

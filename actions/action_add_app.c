@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * add_app DEVICE_ID DEVICE_TOPIC APP_ID APP_TOPIC [TIME...]     "add_app device todevice app toapp 20200731110320"
+ * add_app DEVICE_ID DEVICE_TOPIC APP_ID APP_TOPIC [TIME...]     "add_app device todevice app toapp
+ * 20200731110320"
  *
  * Hand-shake from a phone, answered to the phone. The device it names is provisional.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * add_device DEVICE_ID DEVICE_TOPIC APP_ID APP_TOPIC [TIME...]     "add_device device todevice app toapp 20200731110320"
+ * add_device DEVICE_ID DEVICE_TOPIC APP_ID APP_TOPIC [TIME...]     "add_device device todevice app
+ * toapp 20200731110320"
  *
  * Hand-shake from a board, answered to the board. The app it names is provisional.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * hand_shake DEVICE_ID DEVICE_TOPIC APP_ID APP_TOPIC [TIME...]     "hand_shake device todevice app toapp 20200731110320"
+ * hand_shake DEVICE_ID DEVICE_TOPIC APP_ID APP_TOPIC [TIME...]     "hand_shake device todevice app
+ * toapp 20200731110320"
  *
  * Both hand-shakes at once: both are recorded, both are answered.
  */

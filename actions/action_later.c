@@ -65,8 +65,8 @@ static void message_out(struct actions *actions, void *arg, enum err kept)
     struct message *message = arg;
     if (kept == ERR_OK) {
         const struct ports *ports = &actions->options.ports;
-        enum err err = ports->publish(ports->owner, message->topic, message->payload, message->qos,
-                                      0, NULL);
+        enum err err =
+            ports->publish(ports->owner, message->topic, message->payload, message->qos, 0, NULL);
         if (err != ERR_OK)
             log_info("actions", "not sent to %s: %s", message->topic, err_message(err));
     }

@@ -43,6 +43,8 @@ struct actions {
     int64_t walked_at;   /* boot ms of the last look at all commands */
 
     struct alert_wait *alert_waits; /* alert_send.c */
+    int64_t alert_due;              /* boot ms; no unsent alert is due earlier */
+    int64_t alerts_walked_at;       /* boot ms of the last look at all alerts */
     bool topics_pending;            /* ports.topics_changed will be called after a commit */
 };
 

@@ -15,14 +15,9 @@ extern const struct action action_find_stranger;
 extern const struct action action_data;
 
 const struct action *const action_table[] = {
-    &action_lock,
-    &action_unlock,
-    &action_lock_response,
-    &action_unlock_response,
-    &action_hand_shake,
-    &action_add_device,
-    &action_add_app,
-    &action_find_stranger,
-    &action_data,
-    NULL,
+    &action_lock,          &action_unlock,
+    &action_lock_response, &action_unlock_response,
+    &action_hand_shake,    &action_add_device,
+    &action_add_app,       &action_find_stranger,
+    &action_data,          NULL,
 };

@@ -68,8 +68,7 @@ static void order_join(const struct order *order, const struct command *command)
     char id[SECRET_ID_SIZE];
     text_set(id, sizeof id, command->id);
     struct flight *flight = flight_find(actions, id);
-    const struct device *device =
-        registry_device(actions_registry(actions), command->device_id);
+    const struct device *device = registry_device(actions_registry(actions), command->device_id);
     enum err told = handover_of(command);
     enum err err = order_note(order, command->device_id, id, true,
                               command_state_name(command->state), "joined");

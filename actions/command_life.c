@@ -295,8 +295,7 @@ static void recover_one(struct actions *actions, const char *id)
 static void flights_sweep(struct actions *actions)
 {
     struct flight *flight, *next;
-    HASH_ITER(hh, actions->flights, flight, next)
-    {
+    HASH_ITER (hh, actions->flights, flight, next) {
         const struct command *command = registry_command(actions_registry(actions), flight->id);
         if (!command || command->state != COMMAND_SENT)
             flight_end(actions, flight, ERR_NOT_KEPT);

@@ -6,6 +6,7 @@
  */
 #include "actions/pairing.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "actions/action_private.h"

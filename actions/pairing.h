@@ -17,7 +17,8 @@ enum speaker { SPEAKER_DEVICE = 1, SPEAKER_APP = 2, SPEAKER_BOTH = 3 };
 
 /* The request's words 1 to 4: DEVICE_ID DEVICE_TOPIC APP_ID APP_TOPIC. Answers leave after the
  * commit; when it fails there is no answer. ERR_BAD_INPUT, ERR_CONFLICT, ERR_FORBIDDEN (pairing is
- * closed), ERR_LIMIT: refused, counted, and answered with state 1 where that reaches nobody else. */
+ * closed), ERR_LIMIT: refused, counted, and answered with state 1 where that reaches nobody else.
+ */
 enum err pairing_hand_shake(struct action_context *context, enum speaker speaker);
 
 #endif
