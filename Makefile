@@ -36,7 +36,7 @@ ROOMS   := server/base state actions mqtt server
 LIB_SRC := $(filter-out server/main.c,$(foreach room,$(ROOMS),$(wildcard $(room)/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(OUT)/%.o)
 SIM_SRC := $(wildcard tests/simulator/*.c)
-SIM_OBJ := $(SIM_SRC:%.c=$(OUT)/%.o)
+SIM_OBJ := $(SIM_SRC:%.c=$(OUT)/%.o) $(filter $(OUT)/server/base/%,$(LIB_OBJ))
 UNIT_SRC := $(shell find tests/unit -name 'test_*.c')
 UNIT_BIN := $(UNIT_SRC:%.c=$(OUT)/%)
 UNIT_LIB := $(patsubst %.c,$(OUT)/%.o,$(filter-out $(UNIT_SRC),$(shell find tests/unit -name '*.c')))
@@ -52,7 +52,7 @@ FORCE:
 
 $(OUT)/gatehouse: $(OUT)/server/main.o $(OUT)/libgatehouse.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
-$(OUT)/gatehouse-sim: $(SIM_OBJ) $(OUT)/libgatehouse.a
+$(OUT)/gatehouse-sim: $(SIM_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SIM_LDLIBS) $(ALL_LIBS)
 $(OUT)/libgatehouse.a: $(LIB_OBJ)
 	@rm -f $@
@@ -101,7 +101,11 @@ fuzz-replay: ## the fuzz targets over their seeds
 	@tests/fuzz/run.sh replay
 fuzz: ## fuzz each target for SECONDS (60)
 	@tests/fuzz/run.sh fuzz
-bench: all ## measure, side by side with the bare libraries and the broker alone
+BENCH_BIN := $(patsubst tests/bench/%.c,build/bench/%,$(wildcard tests/bench/*.c))
+build/bench/%: $(OUT)/tests/bench/%.o $(filter-out %/sim_main.o,$(SIM_OBJ))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SIM_LDLIBS) $(ALL_LIBS)
+bench: all $(BENCH_BIN) ## measure, side by side with the bare libraries and the broker alone
 	@tests/bench/run.sh
 docs: all ## write docs/tables.md and config.json.example from the tables in the program
 	@build/gatehouse list > docs/tables.md

@@ -309,8 +309,10 @@ static bool app_take_alert(struct app_run *run, const char *payload)
     return true;
 }
 
-static void on_message(void *owner, const char *payload, size_t len, bool retained)
+static void on_message(void *owner, const char *topic, const char *payload, size_t len,
+                       bool retained)
 {
+    (void)topic;
     struct app_run *run = owner;
     char shown[300];
     const bool text = strlen(payload) == len;

@@ -135,8 +135,10 @@ static void board_take_hand_shake(struct sim_board *board, const char *payload)
     }
 }
 
-static void on_message(void *owner, const char *payload, size_t len, bool retained)
+static void on_message(void *owner, const char *topic, const char *payload, size_t len,
+                       bool retained)
 {
+    (void)topic;
     struct sim_board *board = owner;
     char shown[200];
     log_escape(shown, sizeof shown, payload, len);

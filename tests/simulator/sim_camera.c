@@ -164,8 +164,10 @@ static void on_down(void *owner, const char *why)
     sim_say(&run->sim, "no connection to %s: %s; trying again", run->sim.options->broker, why);
 }
 
-static void on_message(void *owner, const char *payload, size_t len, bool retained)
+static void on_message(void *owner, const char *topic, const char *payload, size_t len,
+                       bool retained)
 {
+    (void)topic;
     (void)owner;
     (void)payload;
     (void)len;

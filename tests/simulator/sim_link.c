@@ -87,7 +87,8 @@ static void on_message(struct mosquitto *client, void *arg, const struct mosquit
     const size_t len = (size_t)message->payloadlen;
     /* The library puts a NUL behind each payload but has none to point at when there is no payload.
      */
-    link->on_message(link->owner, len == 0 ? "" : message->payload, len, message->retain);
+    link->on_message(link->owner, message->topic, len == 0 ? "" : message->payload, len,
+                     message->retain);
 }
 
 static void on_publish(struct mosquitto *client, void *arg, int mid)

@@ -22,7 +22,8 @@ struct sim_link {
     /* Connected and subscribed. */
     void (*on_up)(void *owner);
     /* `payload` is NUL-terminated behind `len`; `retained` is the flag it came with. */
-    void (*on_message)(void *owner, const char *payload, size_t len, bool retained);
+    void (*on_message)(void *owner, const char *topic, const char *payload, size_t len,
+                       bool retained);
     void (*on_down)(void *owner, const char *why);
     /* The broker acknowledged a publish of QoS 1; may be NULL. */
     void (*on_acknowledged)(void *owner);
