@@ -141,7 +141,7 @@ class House:
         sets.update(self.sets)
         out = ["--config", str(self.config)] if self.config else []
         for key, value in sets.items():
-            out += ["--set", f"{key}={value}"]
+            out += ["--set", f"{key}={value}"] if value is not None else []
         return [*out, *more]
 
     def start(self, ready=True, timeout=20, env=None, sets=None, preexec=None):
