@@ -8,7 +8,7 @@ import stat
 import pytest
 
 import pictures
-from house import command, eventually, fresh
+from house import command, eventually
 
 # What save_to_config of the Python server writes (CONTRACT 1.5).
 OLD_CONFIG = {
