@@ -38,7 +38,7 @@ static void restore_answer(void *arg)
     done(done_arg, result);
 }
 
-/* A backup of an older version is brought up to date in memory first: it stays as it is, and the
+/* A copy of an older backup is brought up to date first: the backup stays as it is, and the
  * live database changes once. */
 static enum err migrated_copy(struct sqlite3 *backup, int version, struct sqlite3 **out,
                               struct cause *cause)
