@@ -12,7 +12,6 @@ static enum err add_app_exec(struct action_context *context)
     return pairing_hand_shake(context, SPEAKER_APP);
 }
 
-extern const struct action action_add_app;
 const struct action action_add_app = {
     .word = "add_app",
     .grammar = "DEVICE_ID DEVICE_TOPIC APP_ID APP_TOPIC [TIME...]",

@@ -12,7 +12,6 @@ static enum err add_device_exec(struct action_context *context)
     return pairing_hand_shake(context, SPEAKER_DEVICE);
 }
 
-extern const struct action action_add_device;
 const struct action action_add_device = {
     .word = "add_device",
     .grammar = "DEVICE_ID DEVICE_TOPIC APP_ID APP_TOPIC [TIME...]",

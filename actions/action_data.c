@@ -52,7 +52,6 @@ static enum err data_exec(struct action_context *context)
     return err;
 }
 
-extern const struct action action_data;
 const struct action action_data = {
     .word = "data",
     .grammar = "KEY VALUE...",

@@ -38,7 +38,6 @@ static enum err find_stranger_exec(struct action_context *context)
     return alert_raise(context, camera, &words->word[2], count, words->word[words->count - 1]);
 }
 
-extern const struct action action_find_stranger;
 const struct action action_find_stranger = {
     .word = "find_stranger",
     .grammar = "N APP_TOPIC_1 ... APP_TOPIC_N [CAMERA_ID] TIME",

@@ -12,7 +12,6 @@ static enum err hand_shake_exec(struct action_context *context)
     return pairing_hand_shake(context, SPEAKER_BOTH);
 }
 
-extern const struct action action_hand_shake;
 const struct action action_hand_shake = {
     .word = "hand_shake",
     .grammar = "DEVICE_ID DEVICE_TOPIC APP_ID APP_TOPIC [TIME...]",

@@ -13,7 +13,6 @@ static enum err lock_exec(struct action_context *context)
                            words->count > 2 ? words->word[2] : NULL);
 }
 
-extern const struct action action_lock;
 const struct action action_lock = {
     .word = "lock",
     .grammar = "[DEVICE_ID [APP_ID [TIME...]]]",

@@ -15,7 +15,6 @@ static enum err lock_response_exec(struct action_context *context)
     return command_answered(context, "lock", words->word[2], strcmp(words->word[1], "0") == 0);
 }
 
-extern const struct action action_lock_response;
 const struct action action_lock_response = {
     .word = "lock_response",
     .grammar = "STATE DEVICE_ID APP_ID",

@@ -13,7 +13,6 @@ static enum err unlock_exec(struct action_context *context)
                            words->count > 2 ? words->word[2] : NULL);
 }
 
-extern const struct action action_unlock;
 const struct action action_unlock = {
     .word = "unlock",
     .grammar = "[DEVICE_ID [APP_ID [TIME...]]]",

@@ -15,7 +15,6 @@ static enum err unlock_response_exec(struct action_context *context)
     return command_answered(context, "unlock", words->word[2], strcmp(words->word[1], "0") == 0);
 }
 
-extern const struct action action_unlock_response;
 const struct action action_unlock_response = {
     .word = "unlock_response",
     .grammar = "STATE DEVICE_ID APP_ID",
