@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """CONTRACT 1.1 and 1.2: a stranger at the door. Who is told, when, how often, and what the link does."""
 
+import calendar
 import re
 import time
 import urllib.parse
@@ -142,6 +143,15 @@ def test_a_call_a_frame_is_one_alert(quick):
     assert (after["alerts"] - before["alerts"], after["alerts_joined"] - before["alerts_joined"]) == (1, 5)
 
 
+def test_alerts_that_name_no_device_join_too(quick):
+    board, before = quick.board(), quick.counters()
+    for second in range(3):
+        quick.say(f"find_stranger 1 {board.app_topic} 2020073111032{second}")
+    wait_alert(quick, board.app_topic)
+    quick.settle()
+    assert quick.counters()["alerts"] - before["alerts"] == 1
+
+
 def test_other_topics_or_another_device_are_another_alert(quick):
     one, two, before = quick.board(), quick.board(), quick.counters()
     quick.say(f"find_stranger 1 {one.app_topic} cam-a 1")
@@ -169,6 +179,25 @@ def test_a_picture_goes_to_the_newest_alert_of_its_device_first(quick):
     assert quick.upload(picture, topic=camera) == (200, "0")
     assert fetch(quick, link(first)).body == picture
     assert fetch(quick, link(second)).status == 404
+
+
+def test_of_two_waiting_alerts_the_newer_gets_the_picture(quick):
+    one, two, camera = quick.board(), quick.board(), fresh("camera")
+    quick.say(f"find_stranger 1 {one.app_topic} {camera} 1")
+    older = wait_alert(quick, one.app_topic)
+    quick.say(f"find_stranger 1 {two.app_topic} {camera} 1")
+    newer, picture = wait_alert(quick, two.app_topic), pictures.jpeg(camera)
+    assert quick.upload(picture, topic=camera) == (200, "0")
+    assert fetch(quick, link(newer)).body == picture
+    assert fetch(quick, link(older)).status == 404
+
+
+def test_the_time_of_an_alert_is_the_sites(make_house):
+    house = make_house("http.auth=none", "alerts.picture_wait_ms=100", "site.timezone=XYZ-9")
+    board = house.board()
+    house.say(f"find_stranger 1 {board.app_topic} 1")
+    told = time.strptime(ALERT.match(wait_alert(house, board.app_topic).text)[1], "%Y%m%d%H%M%S")
+    assert abs(calendar.timegm(told) - 9 * 3600 - time.time()) < 60
 
 
 def test_the_existing_cameras_picture_goes_to_the_newest_alert_that_names_no_device(quick):

@@ -148,6 +148,7 @@ def test_head_of_what_changes_nothing_is_the_get_without_its_body(house):
 @pytest.mark.parametrize("path", ["/nothing", "/lock/", "/Lock", "/hello/x", "/api", "/api/v1/nothing", "/trigger"])
 def test_an_unknown_address_is_404(house, path):
     assert house.get(path).status == 404
+    assert house.post(path).status == 404
 
 
 def test_data_is_one_flat_object_in_order_of_appearance(make_house):
