@@ -7,7 +7,7 @@ set -euo pipefail
 run_packages="gcc make pkg-config libmicrohttpd-dev libmosquitto-dev libcjson-dev libsqlite3-dev libuv1-dev
  libsodium-dev libjpeg62-turbo-dev libssl-dev libcurl4-openssl-dev uthash-dev mosquitto curl"
 test_packages="$run_packages clang libclang-rt-14-dev clang-format clang-tidy cppcheck libcmocka-dev python3
- python3-pytest python3-pytest-xdist python3-paho-mqtt sqlite3 git"
+ python3-pytest python3-pytest-xdist python3-paho-mqtt openssl sqlite3 git"
 
 case "${1:-}" in
 run) packages=$run_packages ;;

@@ -415,8 +415,7 @@ def test_27_the_broker_ends_with_the_server_however_that_ends(make_house, how):
 
 def test_27_the_broker_runs_as_no_root(make_house):
     house = make_house()
-    owner = os.stat(f"/proc/{house.broker_pid()}").st_uid
-    assert owner != 0 or os.geteuid() != 0 or pytest.fail("the broker runs as root")
+    assert os.stat(f"/proc/{house.broker_pid()}").st_uid != 0
 
 
 def test_27_a_new_start_right_after_kill_9_succeeds_on_the_same_port(make_house):
