@@ -10,6 +10,7 @@ simulator=${GATEHOUSE_SIM:-build/gatehouse-sim}
 pause=${DEMO_PAUSE:-$([ -t 1 ] && echo 1.5 || echo 0)}
 began=$SECONDS
 work=$(mktemp -d "${TMPDIR:-/tmp}/gatehouse-demo.XXXXXX")
+chmod 755 "$work" # a mosquitto that gives up root must still reach its files below
 pids=()
 server=
 

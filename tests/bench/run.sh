@@ -19,6 +19,7 @@ fleet_size=500
 # On the disk that the checkout is on: /tmp may be memory, where a commit costs nothing.
 mkdir -p build/bench
 work=$(mktemp -d "$PWD/build/bench/run.XXXXXX")
+chmod 755 "$work" # a mosquitto that gives up root must still reach its files below
 rows=$work/rows
 commands=$work/commands
 : >"$rows"
