@@ -3,7 +3,7 @@
 #   make run      install what is missing, build, start the server with its own broker
 #   make check    install what the tests need, build with sanitizers, run all of them
 #
-# SAN=address,undefined builds with sanitizers (make check does); each flavour has its own folder.
+# V=1 shows the commands. SAN=address,undefined builds with sanitizers (make check does); each flavour has its own folder.
 
 SAN     ?=
 FLAVOUR := $(if $(SAN),san,plain)
@@ -12,6 +12,10 @@ VERSION := 0.1.0
 PREFIX  ?= /usr/local
 PYTHON  ?= /usr/bin/python3
 CC      ?= cc
+
+V       ?=
+at      := $(if $(V),,@)
+say     := $(if $(V),@:,@printf)
 
 LIBS    := libmicrohttpd libmosquitto libcjson sqlite3 libuv libsodium libjpeg openssl
 SIM_LIBS := libcurl
@@ -51,17 +55,21 @@ build/gatehouse build/gatehouse-sim: build/%: $(OUT)/% FORCE
 FORCE:
 
 $(OUT)/gatehouse: $(OUT)/server/main.o $(OUT)/libgatehouse.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
+	$(say) '  link  %s\n' $@
+	$(at)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LIBS)
 $(OUT)/gatehouse-sim: $(SIM_OBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SIM_LDLIBS) $(ALL_LIBS)
+	$(say) '  link  %s\n' $@
+	$(at)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SIM_LDLIBS) $(ALL_LIBS)
 $(OUT)/libgatehouse.a: $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(at)ar rcs $@ $^
 $(OUT)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(say) '  cc    %s\n' $@
+	$(at)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 $(OUT)/tests/unit/%: $(OUT)/tests/unit/%.o $(UNIT_LIB) $(OUT)/libgatehouse.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(ALL_LIBS)
+	$(say) '  link  %s\n' $@
+	$(at)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(ALL_LIBS)
 -include $(shell find build -name '*.d' 2>/dev/null)
 .SECONDARY:
 
@@ -104,7 +112,8 @@ fuzz: ## fuzz each target for SECONDS (60)
 BENCH_BIN := $(patsubst tests/bench/%.c,build/bench/%,$(wildcard tests/bench/*.c))
 build/bench/%: $(OUT)/tests/bench/%.o $(filter-out %/sim_main.o,$(SIM_OBJ))
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SIM_LDLIBS) $(ALL_LIBS)
+	$(say) '  link  %s\n' $@
+	$(at)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SIM_LDLIBS) $(ALL_LIBS)
 bench: all $(BENCH_BIN) ## measure, side by side with the bare libraries and the broker alone
 	@tests/bench/run.sh
 docs: all ## write docs/tables.md and config.json.example from the tables in the program
