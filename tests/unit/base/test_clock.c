@@ -94,7 +94,7 @@ static void compact_time_is_the_sites(void **state)
 {
     (void)state;
     char out[CLOCK_TEXT_MAX];
-    setenv("TZ", "XXX-2", 1);
+    setenv("TZ", "EST-2", 1);
     tzset();
     assert_string_equal(clock_compact(1767323045678, out), "20260102050405");
     setenv("TZ", "UTC0", 1);
