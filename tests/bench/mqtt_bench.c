@@ -36,6 +36,7 @@
 #define COUNT_MAX     1000000
 #define DRAIN_MS      3000
 #define SYNC_BYTES    4096
+#define SYNC_COUNT    200
 #define NS_PER_S      1000000000ull
 #define SHAKE_AT_ONCE 50
 
@@ -381,7 +382,9 @@ static int usage(void)
 
 static const char *const modes[] = {"floor", "lock", "rest"};
 
-int main(int argc, char **argv)
+/* False: wrong usage. */
+static bool options_parse(int argc, char **argv, struct bench *bench, struct sim_options *options,
+                          const char **folder)
 {
     static const struct option known[] = {{"port", required_argument, NULL, 'p'},
                                           {"rate", required_argument, NULL, 'r'},
@@ -394,52 +397,45 @@ int main(int argc, char **argv)
                                           {"folder", required_argument, NULL, 'f'},
                                           {"seconds", required_argument, NULL, 'e'},
                                           {NULL, 0, NULL, 0}};
+    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        const unsigned long number = optarg == NULL ? 0 : strtoul(optarg, NULL, 10);
+        if (option == 'p')
+            options->broker_port = (int)number;
+        else if (option == 'r')
+            bench->rate = (unsigned)number;
+        else if (option == 'c')
+            bench->count = number;
+        else if (option == 'd')
+            bench->doors = number;
+        else if (option == 'h')
+            bench->http = optarg;
+        else if (option == 't')
+            bench->token = optarg;
+        else if (option == 's')
+            bench->server = (pid_t)number;
+        else if (option == 'b')
+            bench->broker = (pid_t)number;
+        else if (option == 'f')
+            *folder = optarg;
+        else if (option == 'e')
+            options->seconds = (int64_t)number;
+        else
+            return false;
+    }
+    return optind == argc - 1;
+}
+
+int main(int argc, char **argv)
+{
     static struct bench bench = {.doors = 50, .count = 600, .rate = 200, .http = "", .token = ""};
     static struct sim_options options = {
         .broker_host = "127.0.0.1", .server_topic = "toserver", .quiet = true, .seconds = 30};
     const char *folder = ".";
-    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        const unsigned long number = optarg == NULL ? 0 : strtoul(optarg, NULL, 10);
-        switch (option) {
-        case 'p':
-            options.broker_port = (int)number;
-            break;
-        case 'r':
-            bench.rate = (unsigned)number;
-            break;
-        case 'c':
-            bench.count = number;
-            break;
-        case 'd':
-            bench.doors = number;
-            break;
-        case 'h':
-            bench.http = optarg;
-            break;
-        case 't':
-            bench.token = optarg;
-            break;
-        case 's':
-            bench.server = (pid_t)number;
-            break;
-        case 'b':
-            bench.broker = (pid_t)number;
-            break;
-        case 'f':
-            folder = optarg;
-            break;
-        case 'e':
-            options.seconds = (int64_t)number;
-            break;
-        default:
-            return usage();
-        }
-    }
-    if (optind != argc - 1)
+    size_t mode = 0;
+    if (!options_parse(argc, argv, &bench, &options, &folder))
         return usage();
     if (strcmp(argv[optind], "sync") == 0)
-        return sync_run(folder, 200);
-    size_t mode = 0;
+        return sync_run(folder, SYNC_COUNT);
     while (mode < 3 && strcmp(argv[optind], modes[mode]) != 0)
         mode++;
     const bool fits = bench.rate > 0 && bench.doors > 0 && bench.doors <= DOORS_MAX &&

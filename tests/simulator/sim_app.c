@@ -344,10 +344,9 @@ static int on_end(void *owner, enum sim_end why)
 {
     struct app_run *run = owner;
     const struct sim_options *options = run->sim.options;
-    struct app_fetch *fetch, *next;
     /* Those with a call under way end when the call does. */
-    DL_FOREACH_SAFE(run->fetches, fetch, next)
-    {
+    for (struct app_fetch *fetch = run->fetches, *next; fetch != NULL; fetch = next) {
+        next = fetch->next;
         if (uv_is_active((uv_handle_t *)&fetch->timer))
             app_fetch_end(fetch);
     }

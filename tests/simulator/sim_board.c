@@ -167,11 +167,8 @@ void board_open(struct sim_board *board)
 
 void board_close(struct sim_board *board)
 {
-    struct board_answer *answer, *next;
-    DL_FOREACH_SAFE(board->pending, answer, next)
-    {
-        answer_close(answer);
-    }
+    while (board->pending != NULL)
+        answer_close(board->pending);
     uv_close((uv_handle_t *)&board->again, NULL);
     sim_link_close(&board->link);
 }
