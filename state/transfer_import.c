@@ -153,10 +153,9 @@ static enum err read_list(const struct place *place, const struct json *value, c
                           struct cause *cause)
 {
     struct buf text;
-    buf_init(&text, TOPICS_MAX);
-    buf_add_str(&text, "");
     if (json_type(value) != JSON_ARRAY)
         return wrong(place, cause, "a list of topics");
+    buf_init(&text, TOPICS_MAX);
     for (const struct json *item = json_first(value); item != NULL; item = json_next(item)) {
         const char *name = json_str(item);
         if (name == NULL || !name_is_valid(name, strlen(name))) {

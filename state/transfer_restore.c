@@ -112,6 +112,9 @@ static enum err check_database(const char *dir, const struct manifest *manifest,
     enum err result = transfer_path(path, dir, STORE_FILE, cause);
     if (result == ERR_OK)
         result = refuse_side_files(dir, cause);
+    if (result == ERR_OK && access(path, F_OK) != 0)
+        result =
+            cause_set(cause, ERR_CORRUPT, "there is no %s: the backup lacks its database", path);
     if (result == ERR_OK)
         result = secret_sha256_file(path, hash, cause);
     if (result == ERR_OK && strcmp(hash, manifest->database_sha256) != 0)
