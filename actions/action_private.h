@@ -34,6 +34,7 @@ struct actions {
     struct action_row *by_word;
 
     struct flight *flights; /* command_flight.c */
+    uint64_t attempts;      /* sendings begun */
     bool stalled;
     unsigned stalls;     /* how often the process stood still */
     bool recover_again;  /* commands_recover() came while changes were refused */

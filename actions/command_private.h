@@ -18,7 +18,7 @@
 /* command_flight.c */
 struct flight {
     char id[SECRET_ID_SIZE]; /* the command's */
-    unsigned attempt;        /* counts sendings: what waits for an older one's commit is void */
+    uint64_t attempt;        /* which sending: what waits for an older one's commit is void */
     unsigned stalls;         /* actions->stalls when it was noted as sent */
     bool published;
     bool taken;       /* PUBREC seen: from now on the broker may deliver it */

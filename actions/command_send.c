@@ -14,7 +14,7 @@
 
 struct sending {
     char id[SECRET_ID_SIZE];
-    unsigned attempt;
+    uint64_t attempt;
 };
 
 void command_lost(struct actions *actions, const char *id, enum err told, const char *reason)
@@ -90,7 +90,7 @@ static void sending_out(struct actions *actions, void *arg, enum err kept)
 void command_send(struct actions *actions, struct flight *flight)
 {
     struct sending *sending = malloc(sizeof *sending);
-    flight->attempt++;
+    flight->attempt = ++actions->attempts;
     flight->stalls = actions->stalls;
     flight->published = flight->taken = false;
     flight->deadline = INT64_MAX;

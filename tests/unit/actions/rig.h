@@ -46,6 +46,13 @@ struct rig {
     struct rig_sent sent[128];
     size_t sent_count;
     int drops, topic_changes;
+
+    struct rig_asker {
+        struct rig *rig;
+        enum err *answer;
+    } askers[512];
+    size_t asker_count;
+    bool ended; /* the test is over: who still waited for an answer is gone */
 };
 
 int rig_setup(void **state);
