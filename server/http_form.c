@@ -150,6 +150,7 @@ enum err http_form_begin(struct http_request *request)
 
 bool http_form_feed(struct http_request *request, const char *bytes, size_t len)
 {
+    buf_free(&request->piece); /* an empty addition may have left it allocated */
     buf_init(&request->piece, PIECE_MAX);
     return MHD_post_process(request->form, bytes, len) == MHD_YES;
 }

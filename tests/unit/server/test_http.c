@@ -316,10 +316,10 @@ static void closing_answers_who_waits(void **state)
     client_text(waiting, "GET /hold HTTP/1.1\r\n" HOST "\r\n");
     fixture_await(&fixture.held, 1);
     uploading = client_connect(fixture.port);
-    client_text(uploading,
-                "POST /upload HTTP/1.1\r\n" HOST "Content-Type: multipart/form-data; boundary=XY\r\n"
-                "Content-Length: 5000\r\n\r\n--XY\r\nContent-Disposition: form-data; "
-                "name=\"f\"; filename=\"g\"\r\n\r\n0123456789");
+    client_text(uploading, "POST /upload HTTP/1.1\r\n" HOST
+                           "Content-Type: multipart/form-data; boundary=XY\r\n"
+                           "Content-Length: 5000\r\n\r\n--XY\r\nContent-Disposition: form-data; "
+                           "name=\"f\"; filename=\"g\"\r\n\r\n0123456789");
     client_text(uploading, "0123456789");
     fixture_await(&fixture.pieces, 1);
     fixture_stop(&fixture);
