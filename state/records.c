@@ -21,7 +21,7 @@ static const char *const token_kind_names[] = {"bearer", "session", "code", NULL
 static const char *const command_state_names[] = {"queued",    "sent",    "delivered", "done",
                                                   "failed",    "refused", "expired",   "unknown",
                                                   "cancelled", NULL};
-/* The order of enum action_class, which state/ must not see; actions/ asserts that it is. */
+/* In the order of enum action_class, which state/ must not see. */
 static const char *const command_class_names[] = {"none", "unsafe", "safe", "config",
                                                   "job",  "query",  NULL};
 

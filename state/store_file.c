@@ -123,9 +123,11 @@ enum err store_quick_check(struct sqlite3 *db, struct cause *cause)
     int rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
     if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
         const char *said = (const char *)sqlite3_column_text(stmt, 0);
+        /* The first line is a heading. */
+        const char *fault = said == NULL ? NULL : strrchr(said, '\n');
         if (said == NULL || strcmp(said, "ok") != 0)
             err = cause_set(cause, ERR_CORRUPT, "the database is damaged (%s); " CURE,
-                            said == NULL ? "" : said);
+                            fault == NULL ? "unreadable" : fault + 1);
     } else {
         err = store_db_error(db, "checking the database", cause);
     }

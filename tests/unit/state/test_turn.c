@@ -511,6 +511,55 @@ static void lost_input_is_not_acknowledged(void **state)
     answer_reload(f, ERR_OK);
 }
 
+static void an_excluded_turn_keeps_what_was_noted_and_takes_nothing_more(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "1");
+    OUT(f, "a");
+    assert_false(turn_exclude(f->turn));
+    assert_int_equal(put(f, "2"), ERR_NOT_KEPT);
+    turn_end(f->turn);
+    assert_false(turn_exclude(f->turn));
+    answer(f, ERR_OK);
+    assert_seen(f, "a");
+    assert_true(turn_exclude(f->turn));
+    f->boot += 5000;
+    turn_tick(f->turn);
+    assert_int_equal(f->kept, 1);
+    OUT(f, "the old state");
+    assert_seen(f, "the old state");
+    turn_reload(f->turn);
+    OUT(f, "neither");
+    assert_seen(f, "neither(NOT_KEPT)");
+    assert_false(turn_exclude(f->turn));
+    answer_reload(f, ERR_OK);
+    assert_false(has(f, "1"));
+    turn_tick(f->turn);
+    answer(f, ERR_OK);
+    assert_int_equal(put(f, "2"), ERR_OK);
+    turn_end(f->turn);
+    answer(f, ERR_OK);
+    turn_reload(f->turn);
+    assert_int_equal(f->reloads, 0);
+}
+
+/* Then the store is not changed under it: it must be asked again when all is well. */
+static void an_exclusion_ends_when_the_last_commit_before_it_fails(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "1");
+    turn_end(f->turn);
+    assert_false(turn_exclude(f->turn));
+    answer(f, ERR_DISK_FULL);
+    assert_false(turn_exclude(f->turn));
+    answer_reload(f, ERR_OK);
+    assert_false(turn_exclude(f->turn));
+    turn_tick(f->turn);
+    assert_false(turn_exclude(f->turn));
+    answer(f, ERR_OK);
+    assert_true(turn_exclude(f->turn));
+}
+
 static void a_record_found_in_the_registry_may_be_put(void **state)
 {
     struct fixture *f = *state;
@@ -555,6 +604,8 @@ int main(void)
         CASE(every_other_failure_is_told_as_not_kept),
         CASE(when_mqtt_may_be_read_and_written),
         CASE(lost_input_is_not_acknowledged),
+        CASE(an_excluded_turn_keeps_what_was_noted_and_takes_nothing_more),
+        CASE(an_exclusion_ends_when_the_last_commit_before_it_fails),
         CASE(a_record_found_in_the_registry_may_be_put),
         CASE(what_still_waits_is_told_that_the_server_stops),
     };
