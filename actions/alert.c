@@ -51,7 +51,7 @@ static char *topic_set_take(struct topic_set *set)
 {
     struct buf buf;
     buf_init(&buf, ALERT_TOPICS_BYTES);
-    buf_add_str(&buf, "");
+    buf_add_str(&buf, ""); /* no topic is a text too */
     if (set->count > 0)
         qsort(set->topics, set->count, sizeof(const char *), compare_topics);
     for (size_t i = 0; i < set->count; i++)
@@ -64,7 +64,7 @@ static char *topic_set_take(struct topic_set *set)
         buf_free(&buf);
         return NULL;
     }
-    return buf.len > 0 ? buf_take(&buf) : strdup("");
+    return buf_take(&buf);
 }
 
 /* An app's own topic, or one that a board was told to answer to; never a device's. */
