@@ -45,8 +45,14 @@ enum err transfer_backup(const char *data_dir, const char *dir, int64_t now_at,
 enum err transfer_verify(const char *dir, transfer_progress_fn *progress, void *arg,
                          struct cause *cause);
 /* Copies a verified backup's pictures into data_dir (names are random: nothing is overwritten with
- * other bytes). The database follows by store_restore(). */
+ * other bytes). The database follows by store_restore() or transfer_restore_database(). On failure
+ * nothing is left. */
 enum err transfer_restore_pictures(const char *dir, const char *data_dir,
                                    transfer_progress_fn *progress, void *arg, struct cause *cause);
+/* Puts the backup's database at `path` into a data_dir that has none (any more), checked and in one
+ * rename: for a new machine and in the place of a file that can't be opened, where store_open() and
+ * so store_restore() can't work. The caller holds the folder's lock. ERR_CONFLICT when there is a
+ * database, or a log of one. */
+enum err transfer_restore_database(const char *path, const char *data_dir, struct cause *cause);
 
 #endif

@@ -2,7 +2,8 @@
  *
  * A backup is checked whole, and its pictures go back into a data folder: first all of them under
  * temporary names, checked and synced, then renamed, so that no crash leaves half a picture under a
- * real name. It leaves the database to the store.
+ * real name. The database of a folder that works is the store's to replace; here it is only put
+ * where there is none.
  */
 #include "state/transfer.h"
 
@@ -263,4 +264,56 @@ enum err transfer_restore_pictures(const char *dir, const char *data_dir,
         transfer_each_picture(db, drop_picture, &restore, NULL, NULL, NULL);
     sqlite3_close(db);
     return result;
+}
+
+static enum err refuse_database(const char *data_dir, struct cause *cause)
+{
+    static const char *const names[] = {STORE_FILE, STORE_FILE "-wal", STORE_FILE "-journal"};
+    char path[PATH_MAX];
+    struct stat found;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        enum err result = transfer_path(path, data_dir, names[i], cause);
+        if (result != ERR_OK)
+            return result;
+        if (lstat(path, &found) == 0)
+            return cause_set(cause, ERR_CONFLICT, "%s is there: it is not overwritten", path);
+    }
+    return ERR_OK;
+}
+
+static enum err copy_checked(const char *from, const char *to, struct cause *cause)
+{
+    struct sqlite3 *copy = NULL;
+    unlink(to);
+    enum err result = folder_copy_file(from, to, cause);
+    if (result == ERR_OK)
+        result = store_open_copy(to, &copy, cause);
+    if (result == ERR_OK)
+        result = store_quick_check(copy, cause);
+    sqlite3_close(copy);
+    return result;
+}
+
+enum err transfer_restore_database(const char *path, const char *data_dir, struct cause *cause)
+{
+    char unfinished[PATH_MAX], to[PATH_MAX];
+    enum err result = folder_make(data_dir, cause);
+    if (result == ERR_OK)
+        result = refuse_database(data_dir, cause);
+    if (result == ERR_OK)
+        result = transfer_path(unfinished, data_dir, STORE_FILE ".new", cause);
+    if (result == ERR_OK)
+        result = transfer_path(to, data_dir, STORE_FILE, cause);
+    if (result != ERR_OK)
+        return result;
+    result = copy_checked(path, unfinished, cause);
+    if (result == ERR_OK)
+        result = transfer_sync_all(data_dir, cause);
+    if (result == ERR_OK && rename(unfinished, to) != 0)
+        result = cause_set(cause, folder_err(errno), "%s can't be made: %s", to, strerror(errno));
+    if (result != ERR_OK) {
+        unlink(unfinished);
+        return result;
+    }
+    return folder_sync(data_dir, cause);
 }

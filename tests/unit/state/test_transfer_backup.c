@@ -339,6 +339,52 @@ static void what_was_damaged_since_the_check_is_not_restored(void **state)
     house_close(&other);
 }
 
+/* A new machine: pictures first, so that no database is ever there without them. */
+static void a_backup_goes_into_a_folder_that_has_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct cause cause = {.text = ""};
+    char *data_dir = strdup(scratch_path(fixture->above, "new"));
+    char *database = strdup(scratch_path(fixture->dir, "gatehouse.db"));
+    back_up(fixture);
+    assert_int_equal(transfer_restore_pictures(fixture->dir, data_dir, NULL, NULL, &cause), ERR_OK);
+    assert_int_equal(transfer_restore_database(database, data_dir, &cause), ERR_OK);
+    assert_int_equal(transfer_restore_database(database, data_dir, &cause), ERR_CONFLICT);
+
+    struct store *store = NULL;
+    struct registry *registry = registry_new();
+    struct store_options options = {
+        .data_dir = data_dir, .post = loop_queue_post(&fixture->house.loop), .now_at = HOUSE_NOW};
+    if (store_open(&options, &store, &cause) != ERR_OK)
+        fail_msg("%s", cause.text);
+    assert_int_equal(store_load(store, registry, &cause), ERR_OK);
+    assert_non_null(registry_device(registry, "front"));
+    registry_free(registry);
+    store_close(store);
+    assert_int_equal(scratch_count_files(scratch_path(data_dir, "pictures")), PICTURES);
+    free(data_dir);
+    free(database);
+}
+
+static void a_damaged_database_is_not_put_into_an_empty_folder(void **state)
+{
+    struct fixture *fixture = *state;
+    struct cause cause = {.text = ""};
+    char *data_dir = strdup(scratch_path(fixture->above, "new"));
+    char *database = strdup(scratch_path(fixture->dir, "gatehouse.db"));
+    struct stat found;
+    back_up(fixture);
+    assert_int_equal(stat(database, &found), 0);
+    assert_int_equal(truncate(database, found.st_size / 2), 0);
+    assert_int_equal(transfer_restore_database(database, data_dir, &cause), ERR_CORRUPT);
+    assert_int_equal(scratch_count_files(data_dir), 0);
+    unlink(database);
+    assert_int_equal(transfer_restore_database(database, data_dir, &cause), ERR_NOT_FOUND);
+    assert_int_equal(scratch_count_files(data_dir), 0);
+    free(data_dir);
+    free(database);
+}
+
 int main(void)
 {
 #define WITH_PICTURES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -356,6 +402,8 @@ int main(void)
         WITH_PICTURES(a_manifest_that_is_not_one_is_refused),
         WITH_PICTURES(pictures_that_are_there_stay_and_others_are_never_overwritten),
         WITH_PICTURES(what_was_damaged_since_the_check_is_not_restored),
+        WITH_PICTURES(a_backup_goes_into_a_folder_that_has_nothing),
+        WITH_PICTURES(a_damaged_database_is_not_put_into_an_empty_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
