@@ -111,7 +111,7 @@ static void settle(void *owner)
     ((struct fixture *)owner)->settles++;
 }
 
-void fixture_open(struct fixture *f, int port)
+void mqf_open(struct fixture *f, int port)
 {
     memset(f, 0, sizeof *f);
     f->may_read = f->may_write = f->awake = true;
@@ -134,7 +134,7 @@ void fixture_open(struct fixture *f, int port)
                                        .settle = settle};
 }
 
-void fixture_start(struct fixture *f)
+void mqf_start(struct fixture *f)
 {
     struct cause cause = {""};
     enum err err = mqtt_client_new(&f->options, &f->client, &cause);
@@ -156,12 +156,12 @@ static bool is_closed(void *arg)
     return ((struct fixture *)arg)->closed;
 }
 
-void fixture_close(struct fixture *f)
+void mqf_close(struct fixture *f)
 {
     if (f->client != NULL) {
         f->awake = true;
         mqtt_client_close(f->client, on_closed, f);
-        assert_true(fixture_until(f, is_closed, f, 3000));
+        assert_true(mqf_until(f, is_closed, f, 3000));
     }
     uv_run(&f->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&f->loop), 0);
@@ -172,7 +172,7 @@ static int64_t now_ms(void)
     return (int64_t)(uv_hrtime() / 1000000);
 }
 
-bool fixture_until(struct fixture *f, condition_fn *condition, void *arg, int ms)
+bool mqf_until(struct fixture *f, condition_fn *condition, void *arg, int ms)
 {
     int64_t end = now_ms() + ms;
     for (;;) {
@@ -192,9 +192,9 @@ static bool never(void *arg)
     return --*rounds <= 0;
 }
 
-void fixture_spin(struct fixture *f, int rounds)
+void mqf_spin(struct fixture *f, int rounds)
 {
-    fixture_until(f, never, &rounds, 60000);
+    mqf_until(f, never, &rounds, 60000);
 }
 
 struct wanted {
@@ -210,15 +210,15 @@ static bool count_reached(void *arg)
     return *w->count >= w->least;
 }
 
-bool fixture_until_count(struct fixture *f, const int *count, int least)
+bool mqf_until_count(struct fixture *f, const int *count, int least)
 {
     struct wanted w = {.f = f, .count = count, .least = least};
-    return fixture_until(f, count_reached, &w, 20000);
+    return mqf_until(f, count_reached, &w, 20000);
 }
 
-bool fixture_until_up(struct fixture *f, int ups)
+bool mqf_until_up(struct fixture *f, int ups)
 {
-    return fixture_until_count(f, &f->ups, ups);
+    return mqf_until_count(f, &f->ups, ups);
 }
 
 static bool event_seen(void *arg)
@@ -227,10 +227,10 @@ static bool event_seen(void *arg)
     return strstr(w->f->events, w->word) != NULL;
 }
 
-bool fixture_until_event(struct fixture *f, const char *word)
+bool mqf_until_event(struct fixture *f, const char *word)
 {
     struct wanted w = {.f = f, .word = word};
-    return fixture_until(f, event_seen, &w, 10000);
+    return mqf_until(f, event_seen, &w, 10000);
 }
 
 /* A real broker */
@@ -251,7 +251,7 @@ static int listen_on(int port, int *found)
     return fd;
 }
 
-int free_port(void)
+int mqf_free_port(void)
 {
     int port;
     close(listen_on(0, &port));
@@ -271,7 +271,7 @@ static void remove_dir(void)
     nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-const char *test_dir(void)
+const char *mqf_dir(void)
 {
     if (dir[0] == '\0') {
         snprintf(dir, sizeof dir, "/tmp/gatehouse-test-XXXXXX");
@@ -292,10 +292,10 @@ static bool accepts(int port)
     return ok;
 }
 
-int mosquitto_spawn(int port, const char *more_config)
+int mqf_broker_spawn(int port, const char *more_config)
 {
     char path[128];
-    snprintf(path, sizeof path, "%s/%d.conf", test_dir(), port);
+    snprintf(path, sizeof path, "%s/%d.conf", mqf_dir(), port);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fprintf(file,
@@ -320,7 +320,7 @@ int mosquitto_spawn(int port, const char *more_config)
     return pid;
 }
 
-void mosquitto_kill(int pid)
+void mqf_broker_kill(int pid)
 {
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
@@ -328,14 +328,14 @@ void mosquitto_kill(int pid)
 
 /* The broker of one socket */
 
-void fake_open(struct fake *fake)
+void mqf_fake_open(struct fake *fake)
 {
     memset(fake, 0, sizeof *fake);
     fake->fd = -1;
     fake->listener = listen_on(0, &fake->port);
 }
 
-void fake_hang_up(struct fake *fake)
+void mqf_fake_hang_up(struct fake *fake)
 {
     if (fake->fd >= 0)
         close(fake->fd);
@@ -343,9 +343,9 @@ void fake_hang_up(struct fake *fake)
     fake->len = 0;
 }
 
-void fake_close(struct fake *fake)
+void mqf_fake_close(struct fake *fake)
 {
-    fake_hang_up(fake);
+    mqf_fake_hang_up(fake);
     close(fake->listener);
 }
 
@@ -356,10 +356,10 @@ static bool try_accept(void *arg)
     return fake->fd >= 0;
 }
 
-void fake_accept(struct fixture *f, struct fake *fake)
+void mqf_fake_accept(struct fixture *f, struct fake *fake)
 {
-    fake_hang_up(fake);
-    assert_true(fixture_until(f, try_accept, fake, 10000));
+    mqf_fake_hang_up(fake);
+    assert_true(mqf_until(f, try_accept, fake, 10000));
 }
 
 static bool ended;
@@ -389,26 +389,26 @@ static bool try_take(void *arg)
     return ended;
 }
 
-int fake_take(struct fixture *f, struct fake *fake, int ms)
+int mqf_fake_take(struct fixture *f, struct fake *fake, int ms)
 {
-    if (!fixture_until(f, try_take, fake, ms))
+    if (!mqf_until(f, try_take, fake, ms))
         return -1;
     return ended ? 0 : fake->packet[0] >> 4;
 }
 
-int fake_peek_bytes(struct fake *fake)
+int mqf_fake_peek_bytes(struct fake *fake)
 {
     char bytes[4096];
     ssize_t got = recv(fake->fd, bytes, sizeof bytes, MSG_PEEK);
     return (int)fake->len + (got > 0 ? (int)got : 0);
 }
 
-void fake_send(struct fake *fake, const void *bytes, size_t len)
+void mqf_fake_send(struct fake *fake, const void *bytes, size_t len)
 {
     assert_int_equal(send(fake->fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
 }
 
-void fake_publish(struct fake *fake, const char *topic, const char *text, int qos, int mid)
+void mqf_fake_publish(struct fake *fake, const char *topic, const char *text, int qos, int mid)
 {
     uint8_t packet[512];
     size_t topic_len = strlen(topic), text_len = strlen(text), at = 0;
@@ -426,10 +426,10 @@ void fake_publish(struct fake *fake, const char *topic, const char *text, int qo
     }
     packet[at++] = 0;
     memcpy(packet + at, text, text_len);
-    fake_send(fake, packet, at + text_len);
+    mqf_fake_send(fake, packet, at + text_len);
 }
 
-void fake_answer_subscribe(struct fake *fake, int code)
+void mqf_fake_answer_subscribe(struct fake *fake, int code)
 {
     const uint8_t *p = fake->packet;
     size_t at = fake->body;
@@ -442,17 +442,17 @@ void fake_answer_subscribe(struct fake *fake, int code)
     }
     assert_true(len < 129);
     answer[1] = (uint8_t)(len - 2);
-    fake_send(fake, answer, len);
+    mqf_fake_send(fake, answer, len);
 }
 
-void fake_welcome(struct fixture *f, struct fake *fake, int ups)
+void mqf_fake_welcome(struct fixture *f, struct fake *fake, int ups)
 {
-    assert_int_equal(fake_take(f, fake, 5000), 1);
-    fake_send(fake, "\x20\x03\x00\x00\x00", 5);
+    assert_int_equal(mqf_fake_take(f, fake, 5000), 1);
+    mqf_fake_send(fake, "\x20\x03\x00\x00\x00", 5);
     while (f->ups < ups) {
-        assert_int_equal(fake_take(f, fake, 5000), 8);
-        fake_answer_subscribe(fake, 1);
-        fixture_spin(f, 3);
+        assert_int_equal(mqf_fake_take(f, fake, 5000), 8);
+        mqf_fake_answer_subscribe(fake, 1);
+        mqf_spin(f, 3);
     }
 }
 
@@ -481,7 +481,7 @@ static bool peer_subscribed(void *arg)
     return peer->subscribed;
 }
 
-void peer_open(struct fixture *f, struct peer *peer, int port, const char *topic, int qos)
+void mqf_peer_open(struct fixture *f, struct peer *peer, int port, const char *topic, int qos)
 {
     memset(peer, 0, sizeof *peer);
     mosquitto_lib_init();
@@ -489,14 +489,15 @@ void peer_open(struct fixture *f, struct peer *peer, int port, const char *topic
     mosquitto_message_callback_set(peer->mosq, peer_on_message);
     mosquitto_subscribe_callback_set(peer->mosq, peer_on_subscribe);
     mosquitto_int_option(peer->mosq, MOSQ_OPT_TCP_NODELAY, 1);
+    mosquitto_max_inflight_messages_set(peer->mosq, 0);
     assert_int_equal(mosquitto_connect(peer->mosq, "127.0.0.1", port, 60), 0);
     for (int i = 0; i < 20; i++)
         mosquitto_loop(peer->mosq, 5, 1);
     assert_int_equal(mosquitto_subscribe(peer->mosq, NULL, topic, qos), 0);
-    assert_true(fixture_until(f, peer_subscribed, peer, 5000));
+    assert_true(mqf_until(f, peer_subscribed, peer, 5000));
 }
 
-void peer_close(struct peer *peer)
+void mqf_peer_close(struct peer *peer)
 {
     mosquitto_disconnect(peer->mosq);
     mosquitto_destroy(peer->mosq);
@@ -510,12 +511,12 @@ static bool peer_flushed(void *arg)
     return !mosquitto_want_write(peer->mosq);
 }
 
-void peer_publish(struct fixture *f, struct peer *peer, const char *topic, const char *text,
-                  int qos, bool retain)
+void mqf_peer_publish(struct fixture *f, struct peer *peer, const char *topic, const char *text,
+                      int qos, bool retain)
 {
     assert_int_equal(
         mosquitto_publish(peer->mosq, NULL, topic, (int)strlen(text), text, qos, retain), 0);
-    assert_true(fixture_until(f, peer_flushed, peer, 5000));
+    assert_true(mqf_until(f, peer_flushed, peer, 5000));
 }
 
 struct sighting {
@@ -530,8 +531,8 @@ static bool peer_saw(void *arg)
     return strstr(s->peer->seen, s->text) != NULL;
 }
 
-bool peer_until_seen(struct fixture *f, struct peer *peer, const char *text, int ms)
+bool mqf_peer_until_seen(struct fixture *f, struct peer *peer, const char *text, int ms)
 {
     struct sighting s = {peer, text};
-    return fixture_until(f, peer_saw, &s, ms);
+    return mqf_until(f, peer_saw, &s, ms);
 }
