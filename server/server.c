@@ -305,6 +305,7 @@ static void free_rooms(struct server *server)
     pictures_free(server->pictures);
     hop_drain(server->hop);
     turn_free(server->turn);
+    control_free(server);
     inbound_free(server->inbound);
     actions_free(server->actions);
     static_files_free(server->files);
