@@ -137,15 +137,17 @@ void picture_upload_write(struct picture_upload *upload, const void *bytes, size
         upload->bytes += (int64_t)len;
         upload->piece_len = len;
         upload->piece = malloc(len);
-        if (upload->piece != NULL) {
+        if (upload->piece == NULL) {
+            upload->failed = ERR_NO_MEMORY;
+        } else {
             memcpy(upload->piece, bytes, len);
-            upload->failed = pictures_run(pictures, write_on_file_thread, upload);
-            if (upload->failed == ERR_OK)
+            /* Once it is queued the upload is the file thread's: not even `failed` is touched. */
+            enum err queued = pictures_run(pictures, write_on_file_thread, upload);
+            if (queued == ERR_OK)
                 return;
             free(upload->piece);
             upload->piece = NULL;
-        } else {
-            upload->failed = ERR_NO_MEMORY;
+            upload->failed = queued;
         }
     }
     post_send(&pictures->post, written_on_loop, upload);

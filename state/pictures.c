@@ -171,14 +171,15 @@ void pictures_open(struct pictures *pictures, const char *id, picture_opened_fn 
     opening->arg = arg;
     opening->fd = -1;
     pictures_ref(pictures);
+    enum err queued = ERR_NOT_FOUND;
     if (picture_id_is_valid(id)) {
         memcpy(opening->id, id, sizeof opening->id);
-        opening->result = pictures_run(pictures, open_on_file_thread, opening);
-    } else {
-        opening->result = ERR_NOT_FOUND;
+        queued = pictures_run(pictures, open_on_file_thread, opening);
     }
-    if (opening->result != ERR_OK)
-        post_send(&pictures->post, opened_on_loop, opening);
+    if (queued == ERR_OK)
+        return; /* the file thread's from here on */
+    opening->result = queued;
+    post_send(&pictures->post, opened_on_loop, opening);
 }
 
 static void remove_on_file_thread(void *arg)

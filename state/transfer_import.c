@@ -322,7 +322,7 @@ static enum err check_unique(const struct batch *batch, size_t from, enum record
     const struct column *key = record_types[kind].columns;
     if (count < 2)
         return ERR_OK;
-    const struct change **sorted = malloc(count * sizeof(struct change *));
+    const struct change **sorted = malloc(count * sizeof *sorted);
     if (sorted == NULL)
         return ERR_NO_MEMORY;
     for (size_t i = 0; i < count; i++)
@@ -414,16 +414,14 @@ static enum err import_state(const struct json *document, struct batch *batch,
 
 void transfer_skip(struct import_report *report, const char *format, ...)
 {
-    if (report->skipped_count < sizeof report->skipped / sizeof *report->skipped) {
-        char line[512];
-        va_list args;
-        va_start(args, format);
-        vsnprintf(line, sizeof line, format, args);
-        va_end(args);
-        char *out = report->skipped[report->skipped_count];
-        log_escape(out, sizeof report->skipped[0], line, strlen(line));
-    }
-    report->skipped_count++;
+    char line[512];
+    size_t index = report->skipped_count++;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (index < sizeof report->skipped / sizeof *report->skipped)
+        log_escape(report->skipped[index], sizeof *report->skipped, line, strlen(line));
 }
 
 enum err transfer_put(struct batch *batch, struct import_report *report, enum record_kind kind,
