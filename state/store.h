@@ -20,8 +20,8 @@
 struct store;
 
 struct store_options {
-    const char
-        *data_dir; /* the file is DATA_DIR/gatehouse.db; NULL: in memory, for tests (no queries) */
+    const char *data_dir; /* the file is DATA_DIR/gatehouse.db; NULL: in memory, for tests (queries
+        then run on the storage thread) */
     struct post post;
     int64_t now_at; /* wall ms: ended commands and closed alerts older than a minute before aren't
                        loaded */
@@ -45,8 +45,11 @@ void store_keep(struct store *store, const struct batch *batch, store_done_fn *d
 typedef void store_reloaded_fn(void *arg, struct registry *fresh, enum err result);
 /* Loads a new registry from disk; it belongs to the receiver. */
 void store_reload(struct store *store, store_reloaded_fn *done, void *arg);
-/* Puts the database of the backup at `path` in the place of this one, in one transaction, after
- * checking it. */
+/* Puts the database of the backup at `path` (its folder or the file itself) in the place of this
+ * one, in one transaction, after checking it; one of an older version is migrated on its way.
+ * ERR_NOT_FOUND, ERR_CORRUPT, ERR_NEWER, ERR_DISK_FULL, ERR_IO (the log has the cause): then
+ * nothing has changed. The registry must be loaded again: turn_exclude() before, turn_reload()
+ * after. */
 void store_restore(struct store *store, const char *path, store_done_fn *done, void *arg);
 
 /* A query reads records of one kind: WHERE all given equal, in the order of a column, some of them.

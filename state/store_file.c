@@ -302,7 +302,8 @@ static enum err check_leftovers(const char *data_dir, struct cause *cause)
     snprintf(pictures, sizeof(pictures), "%s/pictures", data_dir);
     if (has_files(pictures, 1))
         return cause_set(cause, ERR_CORRUPT,
-                         "%s has pictures but no " STORE_FILE ": it is lost or elsewhere; " CURE,
+                         "%s has pictures but no " STORE_FILE ": it is lost or elsewhere; " CURE
+                         "; to begin anew move the pictures away",
                          data_dir);
     DIR *dir = opendir(data_dir);
     if (dir == NULL)
@@ -313,8 +314,9 @@ static enum err check_leftovers(const char *data_dir, struct cause *cause)
             strncmp(name, STORE_FILE ".new", strlen(STORE_FILE ".new")) == 0)
             continue;
         err = cause_set(cause, ERR_CORRUPT,
-                        "%s has %s but no " STORE_FILE ": it is lost or elsewhere; " CURE, data_dir,
-                        name);
+                        "%s has %s but no " STORE_FILE ": it is lost or elsewhere; " CURE
+                        "; to begin anew move that file away",
+                        data_dir, name);
     }
     closedir(dir);
     return err;

@@ -10,8 +10,8 @@
 
 #include "server/base/log.h"
 
-/* About 4 MB and 64 MB: from the first on a checkpoint is made when it is cheap, from the second on
- * the log is also cut, which waits for no reader but skips the turn when there is one. */
+/* About 4 MB and 64 MB of pages. From the first on what no reader needs is moved, from the second
+ * on the log is cut as well. Neither waits for a reader: a later batch finds the place. */
 #define LOG_FRAMES_CHECKPOINT 1000
 #define LOG_FRAMES_CUT        16000
 
@@ -118,8 +118,7 @@ void store_checkpoint_now(struct store *store, bool all)
         return;
     bool cut = all || store->log_frames >= LOG_FRAMES_CUT;
     int left = 0;
-    if (!all)
-        sqlite3_busy_timeout(store->db, 0);
+    sqlite3_busy_timeout(store->db, 0);
     int rc = sqlite3_wal_checkpoint_v2(
         store->db, NULL, cut ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &left, NULL);
     struct cause cause = {.text = ""};
