@@ -133,7 +133,7 @@ static bool rows_reserve(struct actions *actions)
     if (actions->row_count < actions->row_cap)
         return true;
     size_t cap = actions->row_cap ? 2 * actions->row_cap : 16;
-    struct action_row **rows = realloc(actions->rows, cap * sizeof *rows);
+    struct action_row **rows = realloc(actions->rows, cap * sizeof(struct action_row *));
     if (!rows)
         return false;
     actions->rows = rows;

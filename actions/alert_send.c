@@ -30,9 +30,10 @@ static void wait_end(struct actions *actions, const char *id)
 
 void alerts_free(struct actions *actions)
 {
-    struct alert_wait *wait, *next;
-    HASH_ITER (hh, actions->alert_waits, wait, next) {
-        HASH_DEL(actions->alert_waits, wait);
+    struct alert_wait *wait = actions->alert_waits, *next;
+    HASH_CLEAR(hh, actions->alert_waits);
+    for (; wait; wait = next) {
+        next = wait->hh.next;
         free(wait);
     }
 }

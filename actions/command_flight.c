@@ -64,8 +64,11 @@ void flight_end(struct actions *actions, struct flight *flight, enum err result)
 
 void commands_free(struct actions *actions)
 {
-    while (actions->flights)
-        flight_end(actions, actions->flights, ERR_STOPPING);
+    struct flight *next;
+    for (struct flight *flight = actions->flights; flight; flight = next) {
+        next = flight->hh.next;
+        flight_end(actions, flight, ERR_STOPPING);
+    }
 }
 
 void id_list_add(struct id_list *list, const char *id)

@@ -294,8 +294,9 @@ static void recover_one(struct actions *actions, const char *id)
 /* Those whose command is gone after a reload, or never came to be. */
 static void flights_sweep(struct actions *actions)
 {
-    struct flight *flight, *next;
-    HASH_ITER (hh, actions->flights, flight, next) {
+    struct flight *next;
+    for (struct flight *flight = actions->flights; flight; flight = next) {
+        next = flight->hh.next;
         const struct command *command = registry_command(actions_registry(actions), flight->id);
         if (!command || command->state != COMMAND_SENT)
             flight_end(actions, flight, ERR_NOT_KEPT);
