@@ -30,8 +30,9 @@ void command_lost(struct actions *actions, const char *id, enum err told, const 
         command_end(actions, id, may_arrive ? COMMAND_UNKNOWN : COMMAND_EXPIRED, reason, told,
                     NULL);
     } else if (command_is_superseded(actions, command)) {
-        command_end(actions, id, COMMAND_CANCELLED, "a newer opposite command was made", told,
-                    NULL);
+        bool may_arrive = flight && flight->taken;
+        command_end(actions, id, may_arrive ? COMMAND_UNKNOWN : COMMAND_CANCELLED,
+                    "a newer opposite command was made", told, NULL);
     } else {
         struct command kept = *command;
         kept.state = COMMAND_QUEUED;
@@ -112,8 +113,10 @@ void command_send_again(struct actions *actions, const char *id)
     if (command_is_over(actions, command)) {
         command_end_by_time(actions, id);
     } else if (command_is_superseded(actions, command)) {
-        command_end(actions, id, COMMAND_CANCELLED, "a newer opposite command was made",
-                    ERR_CONFLICT, NULL);
+        /* A delivered one did its work, or not; it goes on waiting for its answer. */
+        if (command->state == COMMAND_QUEUED)
+            command_end(actions, id, COMMAND_CANCELLED, "a newer opposite command was made",
+                        ERR_CONFLICT, NULL);
     } else if (device && device->topic[0] != '\0' && device->presence != PRESENCE_AWAY) {
         struct command sent = *command;
         sent.state = COMMAND_SENT;

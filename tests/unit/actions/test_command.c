@@ -360,6 +360,8 @@ static void a_lock_is_not_sent_again_after_a_newer_unlock(void **state)
     rig_mqtt(rig, "unlock_response 0 device app");
     rig_mqtt(rig, "add_device device todevice app app 1");
     assert_int_equal(rig_count_sent(rig, "todevice", "lock"), 1);
+    assert_int_equal(registry_command(rig_registry(rig), rig->sent[0].tag)->state,
+                     COMMAND_DELIVERED);
 }
 
 static void an_unlock_is_never_sent_again(void **state)
