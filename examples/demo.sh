@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 gatehouse=${GATEHOUSE:-build/gatehouse}
 simulator=${GATEHOUSE_SIM:-build/gatehouse-sim}
-pause=${DEMO_PAUSE:-$([ -t 1 ] && echo 1.5 || echo 0)}
+pause=${DEMO_PAUSE:-$([ -t 1 ] && echo 3 || echo 0)}
 began=$SECONDS
 work=$(mktemp -d "${TMPDIR:-/tmp}/gatehouse-demo.XXXXXX")
 chmod 755 "$work" # a mosquitto that gives up root must still reach its files below
@@ -52,7 +52,7 @@ show() {
 # await SECONDS LOG COUNT PATTERN: until COUNT lines match.
 await() {
     local until=$((SECONDS + $1))
-    until [ "$(grep -c -- "$4" "$work/$2.log" || true)" -ge "$3" ]; do
+    until [ "$(grep -c -- "$4" "$work/$2.log" || true)" -ge "$3" ]; do # grep counts 0 with status 1
         [ "$SECONDS" -lt "$until" ] || return 1
         sleep 0.05
     done
@@ -88,6 +88,7 @@ for program in "$gatehouse" "$simulator"; do
 done
 command -v curl >/dev/null || fail "curl is missing: make deps installs it"
 echo '{}' >"$work/config.json"
+touch "$work"/{lock,phone,camera}.log
 
 say "The server starts, with a mosquitto of its own, on free ports"
 start_server 0 0
@@ -101,7 +102,7 @@ echo "   GET /hello says \"$(cat "$work/hello")\"; without a token, everything e
 players=(--broker "$broker" --app phone --app-topic tophone)
 
 say "A board hand-shakes over MQTT"
-"$simulator" lock "${players[@]}" --device front-door >"$work/lock.log" 2>&1 &
+"$simulator" lock "${players[@]}" --device front-door >>"$work/lock.log" 2>&1 &
 pids+=($!)
 await 10 lock 1 'hand-shake accepted' || fail "the board's hand-shake was not accepted"
 show lock
@@ -126,15 +127,15 @@ show lock
 
 say "A stranger stands at the door: the camera tells, and posts its picture"
 "$simulator" app "${players[@]}" --device front-door --count 0 --alerts 1 --save "$work/phone.jpg" --seconds 20 \
-    >"$work/phone2.log" 2>&1 &
+    >>"$work/phone.log" 2>&1 &
 phone=$!
 pids+=("$phone")
-await 10 phone2 1 'hand-shake accepted' || fail "the phone's hand-shake was not accepted"
+await 10 phone 2 'hand-shake accepted' || fail "the phone's hand-shake was not accepted"
 "$simulator" camera "${players[@]}" --http "$http" --token "$token" --device front-door --named --seconds 15 \
     >"$work/camera.log" 2>&1 || fail "the picture was not taken"
 show camera
 wait "$phone" || fail "the phone did not get the alert with its picture"
-show phone2
+show phone
 
 say "The operator fetches the same picture"
 echo "   curl -H 'Authorization: Bearer ...' $http/get_pic"
