@@ -31,7 +31,7 @@ PRIVATE = re.compile(r"_(priv|private|own)\.h$")
 LIBRARIES = {
     r"sqlite3\.h": r"state/",
     r"mosquitto(_plugin|_broker)?\.h|mqtt_protocol\.h": r"mqtt/|tests/simulator/",
-    r"microhttpd\.h": r"server/http[a-z_]*\.c",
+    r"microhttpd\.h": r"server/http[a-z_]*\.c|server/http_priv\.h",
     r"cjson/.*|cJSON\.h": r"server/base/json[a-z_]*\.c",
     r"uv\.h": r"mqtt/|server/(?!base/)|tests/simulator/",
     r"sodium\.h": r"server/base/secret\.c",

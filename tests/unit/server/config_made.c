@@ -19,8 +19,10 @@ int made_setup(void **state)
 {
     struct made *made = calloc(1, sizeof *made);
     snprintf(made->folder, sizeof made->folder, "/tmp/gatehouse-config-XXXXXX");
-    if (!mkdtemp(made->folder))
+    if (!mkdtemp(made->folder)) {
+        free(made);
         return -1;
+    }
     snprintf(made->file, sizeof made->file, "%s/config.json", made->folder);
     snprintf(made->secret, sizeof made->secret, "%s/secret", made->folder);
     *state = made;

@@ -217,9 +217,7 @@ static const char *const values_refused[] = {
     "mqtt.anonymous=some",
     "custom=[]",
     "mqtt.client_id=a b",
-    "alerts.raw_frames=[\"1x1\",\"1x1\",\"1x1\",\"1x1\",\"1x1\",\"1x1\",\"1x1\",\"1x1\","
-    "\"1x1\","
-    "\"1x1\",\"1x1\",\"1x1\",\"1x1\",\"1x1\",\"1x1\",\"1x1\",\"1x1\"]"};
+};
 
 static const char *const values_taken[] = {"http.listen=::1",
                                            "http.listen=0.0.0.0",
@@ -236,6 +234,18 @@ static const char *const values_taken[] = {"http.listen=::1",
                                            "mqtt.anonymous=",
                                            "data_dir=some/where",
                                            "mqtt.client_id=house-1"};
+
+static void lists_have_at_most_sixteen_items(void **state)
+{
+    struct made *made = *state;
+    for (int count = 16; count <= 17; count++) {
+        char set[256] = "alerts.raw_frames=[";
+        for (int i = 0; i < count; i++)
+            snprintf(set + strlen(set), sizeof set - strlen(set), "%s\"1x1\"", i ? "," : "");
+        snprintf(set + strlen(set), sizeof set - strlen(set), "]");
+        assert_int_equal(made_load_set(made, set), count == 16);
+    }
+}
 
 static void values_are_checked_beyond_their_type(void **state)
 {
@@ -293,6 +303,7 @@ int main(void)
         UNIT(secret_value_is_never_told),
         UNIT(only_secrets_have_a_file_variable_and_other_variables_pass),
         UNIT(lists_and_objects_are_given_as_json),
+        UNIT(lists_have_at_most_sixteen_items),
         UNIT(values_are_checked_beyond_their_type),
         UNIT(example_file_is_the_table),
     };
