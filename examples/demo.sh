@@ -5,8 +5,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-gatehouse=${GATEHOUSE:-build/gatehouse}
-simulator=${GATEHOUSE_SIM:-build/gatehouse-sim}
+unset "${!GATEHOUSE_@}" # keys of a configuration that is not meant for this
+gatehouse=${DEMO_SERVER:-build/gatehouse}
+simulator=${DEMO_SIMULATOR:-build/gatehouse-sim}
 pause=${DEMO_PAUSE:-$([ -t 1 ] && echo 3 || echo 0)}
 began=$SECONDS
 work=$(mktemp -d "${TMPDIR:-/tmp}/gatehouse-demo.XXXXXX")
@@ -145,8 +146,7 @@ echo "   $(wc -c <"$work/operator.jpg") bytes, the same that the phone's link ga
 
 say "kill -9, and start again"
 before=$(door)
-kill -9 "$server"
-wait "$server" 2>/dev/null || true
+{ kill -9 "$server" && wait "$server"; } 2>/dev/null || true # bash would say "Killed"
 start_server "${http##*:}" "${broker##*:}"
 [ "$(door)" = "$before" ] || fail "the door's state is not what it was: $(door), before $before"
 curl -fsS -H "Authorization: Bearer $token" -o "$work/after.jpg" "$http/get_pic"

@@ -11,8 +11,9 @@ cd "$(dirname "$0")/../.." || exit 1
 rounds=${BENCH_ROUNDS:-3}
 seconds=${BENCH_SECONDS:-3}
 parts=${*:-hello lock mqtt start}
-gatehouse=${GATEHOUSE:-build/gatehouse}
-simulator=${GATEHOUSE_SIM:-build/gatehouse-sim}
+unset "${!GATEHOUSE_@}" # keys of a configuration that is not meant for this
+gatehouse=${BENCH_SERVER:-build/gatehouse}
+simulator=${BENCH_SIMULATOR:-build/gatehouse-sim}
 many_devices=100000
 many_apps=1000
 fleet_size=500

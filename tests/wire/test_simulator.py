@@ -289,7 +289,7 @@ def test_without_a_broker_it_says_so_and_ends_with_1():
 
 def test_the_demonstration_tells_the_whole_story_and_leaves_nothing(tmp_path):
     env = clean_environment({"TMPDIR": str(tmp_path), "DEMO_PAUSE": "0"})
-    env.update(GATEHOUSE=BIN, GATEHOUSE_SIM=SIM)
+    env.update(DEMO_SERVER=BIN, DEMO_SIMULATOR=SIM)
     tmp_path.chmod(0o755)
     done = subprocess.run([str(ROOT / "examples" / "demo.sh")], capture_output=True, text=True, timeout=120, env=env,
                           check=False)
