@@ -65,7 +65,7 @@ static bool take(struct loop_queue *queue, const struct timespec *deadline,
 void loop_queue_wait(struct loop_queue *queue, const bool *flag)
 {
     struct timespec deadline;
-    struct loop_queue_item item;
+    struct loop_queue_item item = {0};
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += 20;
     while (!*flag) {
@@ -77,7 +77,7 @@ void loop_queue_wait(struct loop_queue *queue, const bool *flag)
 
 void loop_queue_drain(struct loop_queue *queue)
 {
-    struct loop_queue_item item;
+    struct loop_queue_item item = {0};
     while (take(queue, NULL, &item))
         item.fn(item.arg);
 }

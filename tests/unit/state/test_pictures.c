@@ -1,466 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include <jpeglib.h>
-
-#include "server/base/log.h"
-#include "server/base/secret.h"
-#include "state/pictures.h"
-#include "tests/unit/state/loop_queue.h"
+#include "tests/unit/state/album.h"
 #include "tests/unit/state/pictures_made.h"
 #include "tests/unit/state/scratch.h"
 
-#define MAX_BYTES 100000
-
-struct fixture {
-    char *data_dir;
-    struct loop_queue loop;
-    struct pictures *pictures;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    fixture->data_dir = scratch_new();
-    loop_queue_init(&fixture->loop);
-    struct pictures_options options = {.data_dir = fixture->data_dir,
-                                       .post = loop_queue_post(&fixture->loop),
-                                       .max_bytes = MAX_BYTES,
-                                       .raw_frames = {{64, 48}, {160, 120}}};
-    *state = fixture;
-    return pictures_new(&options, &fixture->pictures, NULL) == ERR_OK ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    pictures_free(fixture->pictures);
-    loop_queue_close(&fixture->loop);
-    scratch_free(fixture->data_dir);
-    free(fixture);
-    return 0;
-}
-
-/* What a callback brought. */
-struct answer {
-    bool came;
-    enum err result;
-    struct picture picture;
-    int fd;
-    int64_t bytes;
-};
-
-static void on_written(void *arg, enum err result)
-{
-    struct answer *answer = arg;
-    answer->came = true;
-    answer->result = result;
-}
-
-static void on_stored(void *arg, const struct picture *picture, enum err result)
-{
-    struct answer *answer = arg;
-    answer->came = true;
-    answer->result = result;
-    if (picture != NULL)
-        answer->picture = *picture;
-}
-
-static void on_opened(void *arg, int fd, int64_t bytes, enum err result)
-{
-    struct answer *answer = arg;
-    answer->came = true;
-    answer->result = result;
-    answer->fd = fd;
-    answer->bytes = bytes;
-}
-
-static enum err write_piece(struct fixture *fixture, struct picture_upload *upload,
-                            const void *bytes, size_t len)
-{
-    struct answer answer = {0};
-    picture_upload_write(upload, bytes, len, on_written, &answer);
-    loop_queue_wait(&fixture->loop, &answer.came);
-    return answer.result;
-}
-
-static struct answer finish(struct fixture *fixture, struct picture_upload *upload)
-{
-    struct answer answer = {0};
-    picture_upload_finish(upload, on_stored, &answer);
-    loop_queue_wait(&fixture->loop, &answer.came);
-    return answer;
-}
-
-/* A whole upload in pieces of that size. */
-static struct answer upload(struct fixture *fixture, const void *bytes, size_t len, size_t piece)
-{
-    struct picture_upload *upload = NULL;
-    assert_int_equal(picture_upload_begin(fixture->pictures, &upload), ERR_OK);
-    for (size_t at = 0; at < len; at += piece)
-        write_piece(fixture, upload, (const char *)bytes + at, len - at < piece ? len - at : piece);
-    return finish(fixture, upload);
-}
-
-static size_t count_files(struct fixture *fixture)
-{
-    return scratch_count_files(scratch_path(fixture->data_dir, "pictures"));
-}
-
-/* Ends the file thread, so that all that was asked for is done. */
-static void end_file_thread(struct fixture *fixture)
-{
-    pictures_free(fixture->pictures);
-    fixture->pictures = NULL;
-    loop_queue_drain(&fixture->loop);
-}
-
-static void a_jpeg_in_many_pieces_is_kept_byte_for_byte(void **state)
-{
-    struct fixture *fixture = *state;
-    size_t len, stored_len;
-    unsigned char *jpeg = made_jpeg(120, 80, 33, &len);
-    struct answer answer = upload(fixture, jpeg, len, 101);
-    char hash[SECRET_SHA256_SIZE], path[PICTURE_PATH_SIZE];
-    struct stat found;
-    assert_int_equal(answer.result, ERR_OK);
-    assert_string_equal(answer.picture.type, "image/jpeg");
-    assert_int_equal(answer.picture.width, 120);
-    assert_int_equal(answer.picture.height, 80);
-    assert_int_equal(answer.picture.bytes, len);
-    secret_sha256(jpeg, len, hash);
-    assert_string_equal(answer.picture.sha256, hash);
-    picture_path(answer.picture.id, path);
-    char *stored = scratch_read(scratch_path(fixture->data_dir, path), &stored_len);
-    assert_int_equal(stored_len, len);
-    assert_memory_equal(stored, jpeg, len);
-    assert_int_equal(stat(scratch_path(fixture->data_dir, path), &found), 0);
-    assert_int_equal(found.st_mode & 0777, 0600);
-    path[strlen("pictures/ab")] = '\0';
-    assert_int_equal(stat(scratch_path(fixture->data_dir, path), &found), 0);
-    assert_int_equal(found.st_mode & 0777, 0700);
-    assert_int_equal(count_files(fixture), 1);
-    free(stored);
-    free(jpeg);
-}
-
-static void a_png_is_kept_as_it_is(void **state)
-{
-    struct fixture *fixture = *state;
-    size_t len;
-    unsigned char *png = made_png(7, 9, &len);
-    struct answer answer = upload(fixture, png, len, len);
-    assert_int_equal(answer.result, ERR_OK);
-    assert_string_equal(answer.picture.type, "image/png");
-    assert_int_equal(answer.picture.bytes, len);
-    free(png);
-}
-
-static void what_is_no_picture_is_refused_and_leaves_nothing(void **state)
-{
-    struct fixture *fixture = *state;
-    assert_int_equal(upload(fixture, "", 0, 1).result, ERR_UNSUPPORTED);
-    assert_int_equal(upload(fixture, "<html>", 6, 6).result, ERR_UNSUPPORTED);
-    assert_int_equal(upload(fixture, "\xFF\xD8\xFF\xD9", 4, 1).result, ERR_UNSUPPORTED);
-    struct picture_upload *empty = NULL;
-    assert_int_equal(picture_upload_begin(fixture->pictures, &empty), ERR_OK);
-    assert_int_equal(write_piece(fixture, empty, "", 0), ERR_OK);
-    assert_int_equal(finish(fixture, empty).result, ERR_UNSUPPORTED);
-    assert_int_equal(count_files(fixture), 0);
-}
-
-/* The mean colour of a JPEG, to see that blue stayed blue. */
-static void mean_colour(const char *path, unsigned *width, unsigned *height, double rgb[3])
-{
-    struct jpeg_decompress_struct jpeg;
-    struct jpeg_error_mgr errors;
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    jpeg.err = jpeg_std_error(&errors);
-    jpeg_create_decompress(&jpeg);
-    jpeg_stdio_src(&jpeg, file);
-    jpeg_read_header(&jpeg, TRUE);
-    jpeg.out_color_space = JCS_RGB;
-    jpeg_start_decompress(&jpeg);
-    *width = jpeg.output_width;
-    *height = jpeg.output_height;
-    unsigned char *row = malloc((size_t)3 * *width);
-    rgb[0] = rgb[1] = rgb[2] = 0;
-    while (jpeg.output_scanline < *height) {
-        JSAMPROW rows[1] = {row};
-        jpeg_read_scanlines(&jpeg, rows, 1);
-        for (unsigned i = 0; i < 3 * *width; i++)
-            rgb[i % 3] += (double)row[i] / *width / *height;
-    }
-    jpeg_finish_decompress(&jpeg);
-    jpeg_destroy_decompress(&jpeg);
-    free(row);
-    fclose(file);
-}
-
-static void a_raw_frame_becomes_a_jpeg_of_its_colours(void **state)
-{
-    struct fixture *fixture = *state;
-    enum { BYTES = 3 * 160 * 120 };
-    unsigned char *raw = malloc(BYTES);
-    for (size_t i = 0; i < BYTES; i++)
-        raw[i] = i % 3 == 0 ? 200 : i % 3 == 1 ? 100 : 20; /* blue, green, red */
-    struct answer answer = upload(fixture, raw, BYTES, 10000);
-    assert_int_equal(answer.result, ERR_OK);
-    assert_string_equal(answer.picture.type, "image/jpeg");
-    assert_int_equal(answer.picture.width, 160);
-    assert_int_equal(answer.picture.height, 120);
-    char path[PICTURE_PATH_SIZE], hash[SECRET_SHA256_SIZE];
-    struct stat found;
-    picture_path(answer.picture.id, path);
-    const char *full = scratch_path(fixture->data_dir, path);
-    assert_int_equal(stat(full, &found), 0);
-    assert_int_equal(found.st_size, answer.picture.bytes);
-    assert_int_equal(secret_sha256_file(full, hash, NULL), ERR_OK);
-    assert_string_equal(hash, answer.picture.sha256);
-    unsigned width, height;
-    double rgb[3];
-    mean_colour(full, &width, &height, rgb);
-    assert_int_equal(width, 160);
-    assert_int_equal(height, 120);
-    assert_true(rgb[0] > 10 && rgb[0] < 30);
-    assert_true(rgb[1] > 90 && rgb[1] < 110);
-    assert_true(rgb[2] > 190 && rgb[2] < 210);
-    assert_int_equal(count_files(fixture), 1);
-    free(raw);
-}
-
-static void a_raw_frame_one_byte_off_is_refused(void **state)
-{
-    struct fixture *fixture = *state;
-    enum { BYTES = 3 * 64 * 48 };
-    unsigned char *raw = calloc(1, BYTES + 1);
-    assert_int_equal(upload(fixture, raw, BYTES - 1, BYTES).result, ERR_UNSUPPORTED);
-    assert_int_equal(upload(fixture, raw, BYTES + 1, BYTES).result, ERR_UNSUPPORTED);
-    assert_int_equal(upload(fixture, raw, BYTES, BYTES).result, ERR_OK);
-    assert_int_equal(count_files(fixture), 1);
-    free(raw);
-}
-
-static void the_limit_counts_all_pieces(void **state)
-{
-    struct fixture *fixture = *state;
-    struct picture_upload *upload = NULL;
-    char *piece = calloc(1, MAX_BYTES);
-    assert_int_equal(picture_upload_begin(fixture->pictures, &upload), ERR_OK);
-    assert_int_equal(write_piece(fixture, upload, piece, MAX_BYTES), ERR_OK);
-    assert_int_equal(write_piece(fixture, upload, piece, 1), ERR_TOO_LARGE);
-    assert_int_equal(write_piece(fixture, upload, piece, 1), ERR_TOO_LARGE);
-    assert_int_equal(finish(fixture, upload).result, ERR_TOO_LARGE);
-    assert_int_equal(count_files(fixture), 0);
-    free(piece);
-}
-
-static void a_stalled_upload_opens_nothing(void **state)
-{
-    struct fixture *fixture = *state;
-    struct picture_upload *uploads[200];
-    int before = open("/dev/null", O_RDONLY);
-    for (int i = 0; i < 200; i++)
-        assert_int_equal(picture_upload_begin(fixture->pictures, &uploads[i]), ERR_OK);
-    int after = open("/dev/null", O_RDONLY);
-    assert_int_equal(after, before + 1);
-    assert_int_equal(count_files(fixture), 0);
-    for (int i = 0; i < 200; i++)
-        picture_upload_abort(uploads[i]);
-    close(before);
-    close(after);
-}
-
-static void must_not_come(void *arg, enum err result)
-{
-    (void)result;
-    *(bool *)arg = true;
-}
-
-static void must_not_be_stored(void *arg, const struct picture *picture, enum err result)
-{
-    (void)picture;
-    (void)result;
-    *(bool *)arg = true;
-}
-
-static void an_upload_can_be_aborted_at_any_time(void **state)
-{
-    struct fixture *fixture = *state;
-    struct picture_upload *upload = NULL;
-    bool called = false;
-    size_t len;
-    unsigned char *png = made_png(7, 9, &len);
-    picture_upload_abort(NULL);
-
-    assert_int_equal(picture_upload_begin(fixture->pictures, &upload), ERR_OK);
-    picture_upload_abort(upload);
-
-    assert_int_equal(picture_upload_begin(fixture->pictures, &upload), ERR_OK);
-    assert_int_equal(write_piece(fixture, upload, "abc", 3), ERR_OK);
-    assert_int_equal(count_files(fixture), 1);
-    picture_upload_abort(upload);
-
-    assert_int_equal(picture_upload_begin(fixture->pictures, &upload), ERR_OK);
-    picture_upload_write(upload, "abc", 3, must_not_come, &called);
-    picture_upload_abort(upload);
-
-    assert_int_equal(picture_upload_begin(fixture->pictures, &upload), ERR_OK);
-    assert_int_equal(write_piece(fixture, upload, png, len), ERR_OK);
-    picture_upload_finish(upload, must_not_be_stored, &called);
-    picture_upload_abort(upload);
-
-    /* Jobs are done in order: once a later one has answered, the earlier are done and posted. */
-    struct answer answer = {0};
-    pictures_open(fixture->pictures, "00000000000000000000000000000000", on_opened, &answer);
-    loop_queue_wait(&fixture->loop, &answer.came);
-    end_file_thread(fixture);
-    assert_false(called);
-    assert_int_equal(count_files(fixture), 0);
-    free(png);
-}
-
-static void abort_in_written(void *arg, enum err result)
-{
-    (void)result;
-    struct picture_upload **upload = arg;
-    picture_upload_abort(*upload);
-    *upload = NULL;
-}
-
-static void an_upload_can_be_aborted_from_its_own_callback(void **state)
-{
-    struct fixture *fixture = *state;
-    struct picture_upload *upload = NULL;
-    struct answer answer = {0};
-    assert_int_equal(picture_upload_begin(fixture->pictures, &upload), ERR_OK);
-    picture_upload_write(upload, "abc", 3, abort_in_written, &upload);
-    pictures_open(fixture->pictures, "00000000000000000000000000000000", on_opened, &answer);
-    loop_queue_wait(&fixture->loop, &answer.came);
-    assert_null(upload);
-    end_file_thread(fixture);
-    assert_int_equal(count_files(fixture), 0);
-}
-
-static void uploads_outlive_the_pictures_they_came_to(void **state)
-{
-    struct fixture *fixture = *state;
-    struct picture_upload *idle = NULL, *busy = NULL;
-    struct answer answer = {0};
-    assert_int_equal(picture_upload_begin(fixture->pictures, &idle), ERR_OK);
-    assert_int_equal(write_piece(fixture, idle, "abc", 3), ERR_OK);
-    assert_int_equal(picture_upload_begin(fixture->pictures, &busy), ERR_OK);
-    picture_upload_write(busy, "abc", 3, on_written, &answer);
-    end_file_thread(fixture);
-    assert_true(answer.came);
-    picture_upload_abort(idle);
-    assert_int_equal(finish(fixture, busy).result, ERR_STOPPING);
-    assert_int_equal(count_files(fixture), 0);
-}
-
-static void drop_line(void *arg, enum log_level level, const char *line)
-{
-    (void)arg;
-    (void)level;
-    (void)line;
-}
-
-static void limit_file_size(rlim_t bytes)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
-/* A file size limit fails a write as a full disk does, half way through. */
-static void a_full_disk_is_said_and_leaves_nothing(void **state)
-{
-    struct fixture *fixture = *state;
-    struct picture_upload *upload = NULL;
-    char *piece = calloc(1, 5000);
-    signal(SIGXFSZ, SIG_IGN);
-    log_set_sink(drop_line, NULL);
-    limit_file_size(8000);
-    assert_int_equal(picture_upload_begin(fixture->pictures, &upload), ERR_OK);
-    enum err first = write_piece(fixture, upload, piece, 5000);
-    enum err second = write_piece(fixture, upload, piece, 5000);
-    struct answer answer = finish(fixture, upload);
-    limit_file_size(RLIM_INFINITY);
-    log_set_sink(NULL, NULL);
-    assert_int_equal(first, ERR_OK);
-    assert_int_equal(second, ERR_DISK_FULL);
-    assert_int_equal(answer.result, ERR_DISK_FULL);
-    assert_int_equal(count_files(fixture), 0);
-    free(piece);
-}
-
-static void a_disk_that_fills_while_a_frame_is_encoded_is_said_and_leaves_nothing(void **state)
-{
-    struct fixture *fixture = *state;
-    enum { BYTES = 3 * 160 * 120 };
-    struct picture_upload *upload = NULL;
-    unsigned char *raw = malloc(BYTES);
-    uint32_t noise = 1;
-    for (size_t i = 0; i < BYTES; i++)
-        raw[i] = (unsigned char)((noise = noise * 1664525 + 1013904223) >> 24);
-    assert_int_equal(picture_upload_begin(fixture->pictures, &upload), ERR_OK);
-    assert_int_equal(write_piece(fixture, upload, raw, BYTES), ERR_OK);
-    signal(SIGXFSZ, SIG_IGN);
-    log_set_sink(drop_line, NULL);
-    limit_file_size(6000);
-    struct answer answer = finish(fixture, upload);
-    limit_file_size(RLIM_INFINITY);
-    log_set_sink(NULL, NULL);
-    assert_int_equal(answer.result, ERR_DISK_FULL);
-    assert_int_equal(count_files(fixture), 0);
-    free(raw);
-}
-
-static void a_folder_that_is_gone_fails_the_upload(void **state)
-{
-    struct fixture *fixture = *state;
-    size_t len;
-    unsigned char *png = made_png(7, 9, &len);
-    log_set_sink(drop_line, NULL);
-    assert_int_equal(rmdir(scratch_path(fixture->data_dir, "pictures/tmp")), 0);
-    assert_int_equal(upload(fixture, png, len, len).result, ERR_IO);
-    log_set_sink(NULL, NULL);
-    free(png);
-}
-
 static void a_stored_picture_can_be_opened_until_it_is_removed(void **state)
 {
-    struct fixture *fixture = *state;
+    struct album *album = *state;
     size_t len;
     unsigned char *png = made_png(7, 9, &len);
-    struct answer stored = upload(fixture, png, len, len), opened = {0}, gone = {0};
+    struct album_answer stored = album_upload(album, png, len, len), opened = {0}, gone = {0};
     unsigned char bytes[64];
-    pictures_open(fixture->pictures, stored.picture.id, on_opened, &opened);
-    loop_queue_wait(&fixture->loop, &opened.came);
+    pictures_open(album->pictures, stored.picture.id, album_on_opened, &opened);
+    loop_queue_wait(&album->loop, &opened.came);
     assert_int_equal(opened.result, ERR_OK);
     assert_int_equal(opened.bytes, len);
     assert_int_equal(read(opened.fd, bytes, sizeof bytes), len);
     assert_memory_equal(bytes, png, len);
     assert_true(fcntl(opened.fd, F_GETFD) & FD_CLOEXEC);
     close(opened.fd);
-    pictures_remove(fixture->pictures, stored.picture.id);
-    pictures_open(fixture->pictures, stored.picture.id, on_opened, &gone);
-    loop_queue_wait(&fixture->loop, &gone.came);
+    pictures_remove(album->pictures, stored.picture.id);
+    pictures_open(album->pictures, stored.picture.id, album_on_opened, &gone);
+    loop_queue_wait(&album->loop, &gone.came);
     assert_int_equal(gone.result, ERR_NOT_FOUND);
     assert_int_equal(gone.fd, -1);
     free(png);
@@ -468,7 +40,7 @@ static void a_stored_picture_can_be_opened_until_it_is_removed(void **state)
 
 static void only_ids_become_paths(void **state)
 {
-    struct fixture *fixture = *state;
+    struct album *album = *state;
     static const char *const ids[] = {"",
                                       "..",
                                       "../../lock",
@@ -476,64 +48,71 @@ static void only_ids_become_paths(void **state)
                                       "0123456789abcdef0123456789abcde/",
                                       "0123456789ABCDEF0123456789ABCDEF",
                                       "0123456789abcdef0123456789abcdef0"};
-    scratch_write(scratch_path(fixture->data_dir, "lock"), "x", 1);
+    scratch_write(scratch_path(album->data_dir, "lock"), "x", 1);
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
-        struct answer answer = {0};
-        pictures_remove(fixture->pictures, ids[i]);
-        pictures_open(fixture->pictures, ids[i], on_opened, &answer);
-        loop_queue_wait(&fixture->loop, &answer.came);
+        struct album_answer answer = {0};
+        pictures_remove(album->pictures, ids[i]);
+        pictures_open(album->pictures, ids[i], album_on_opened, &answer);
+        loop_queue_wait(&album->loop, &answer.came);
         assert_int_equal(answer.result, ERR_NOT_FOUND);
     }
-    assert_true(scratch_exists(scratch_path(fixture->data_dir, "lock")));
+    assert_true(scratch_exists(scratch_path(album->data_dir, "lock")));
 }
 
 static void while_held_nothing_is_removed_and_afterwards_it_is(void **state)
 {
-    struct fixture *fixture = *state;
+    struct album *album = *state;
     size_t len;
     unsigned char *png = made_png(7, 9, &len);
-    struct answer stored = upload(fixture, png, len, len), opened = {0}, gone = {0};
-    pictures_hold(fixture->pictures, true);
-    pictures_hold(fixture->pictures, true);
-    pictures_remove(fixture->pictures, stored.picture.id);
-    pictures_hold(fixture->pictures, false);
-    pictures_open(fixture->pictures, stored.picture.id, on_opened, &opened);
-    loop_queue_wait(&fixture->loop, &opened.came);
+    struct album_answer stored = album_upload(album, png, len, len), opened = {0}, gone = {0};
+    pictures_hold(album->pictures, true);
+    pictures_hold(album->pictures, true);
+    pictures_remove(album->pictures, stored.picture.id);
+    pictures_hold(album->pictures, false);
+    pictures_open(album->pictures, stored.picture.id, album_on_opened, &opened);
+    loop_queue_wait(&album->loop, &opened.came);
     assert_int_equal(opened.result, ERR_OK);
     close(opened.fd);
-    pictures_hold(fixture->pictures, false);
-    pictures_open(fixture->pictures, stored.picture.id, on_opened, &gone);
-    loop_queue_wait(&fixture->loop, &gone.came);
+    pictures_hold(album->pictures, false);
+    pictures_open(album->pictures, stored.picture.id, album_on_opened, &gone);
+    loop_queue_wait(&album->loop, &gone.came);
     assert_int_equal(gone.result, ERR_NOT_FOUND);
     free(png);
 }
 
-static int start_library(void **state)
+static void the_folders_are_made_for_their_owner_alone(void **state)
 {
-    (void)state;
-    return secret_init() == ERR_OK ? 0 : -1;
+    struct album *album = *state;
+    struct stat found;
+    assert_int_equal(stat(scratch_path(album->data_dir, "pictures"), &found), 0);
+    assert_int_equal(found.st_mode & 0777, 0700);
+    assert_int_equal(stat(scratch_path(album->data_dir, "pictures/tmp"), &found), 0);
+    assert_int_equal(found.st_mode & 0777, 0700);
+}
+
+static void a_folder_that_cannot_be_made_is_said(void **state)
+{
+    struct album *album = *state;
+    struct cause cause = {.text = ""};
+    struct pictures *pictures = NULL;
+    char *path = strdup(scratch_path(album->data_dir, "file"));
+    struct pictures_options options = {.data_dir = path, .max_bytes = 1};
+    scratch_write(path, "x", 1);
+    assert_int_equal(pictures_new(&options, &pictures, &cause), ERR_IO);
+    assert_non_null(strstr(cause.text, path));
+    assert_null(pictures);
+    free(path);
 }
 
 int main(void)
 {
-#define WITH_PICTURES(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define WITH_ALBUM(test) cmocka_unit_test_setup_teardown(test, album_open, album_close)
     const struct CMUnitTest tests[] = {
-        WITH_PICTURES(a_jpeg_in_many_pieces_is_kept_byte_for_byte),
-        WITH_PICTURES(a_png_is_kept_as_it_is),
-        WITH_PICTURES(what_is_no_picture_is_refused_and_leaves_nothing),
-        WITH_PICTURES(a_raw_frame_becomes_a_jpeg_of_its_colours),
-        WITH_PICTURES(a_raw_frame_one_byte_off_is_refused),
-        WITH_PICTURES(the_limit_counts_all_pieces),
-        WITH_PICTURES(a_stalled_upload_opens_nothing),
-        WITH_PICTURES(an_upload_can_be_aborted_at_any_time),
-        WITH_PICTURES(an_upload_can_be_aborted_from_its_own_callback),
-        WITH_PICTURES(uploads_outlive_the_pictures_they_came_to),
-        WITH_PICTURES(a_full_disk_is_said_and_leaves_nothing),
-        WITH_PICTURES(a_disk_that_fills_while_a_frame_is_encoded_is_said_and_leaves_nothing),
-        WITH_PICTURES(a_folder_that_is_gone_fails_the_upload),
-        WITH_PICTURES(a_stored_picture_can_be_opened_until_it_is_removed),
-        WITH_PICTURES(only_ids_become_paths),
-        WITH_PICTURES(while_held_nothing_is_removed_and_afterwards_it_is),
+        WITH_ALBUM(a_stored_picture_can_be_opened_until_it_is_removed),
+        WITH_ALBUM(only_ids_become_paths),
+        WITH_ALBUM(while_held_nothing_is_removed_and_afterwards_it_is),
+        WITH_ALBUM(the_folders_are_made_for_their_owner_alone),
+        WITH_ALBUM(a_folder_that_cannot_be_made_is_said),
     };
-    return cmocka_run_group_tests(tests, start_library, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
