@@ -15,12 +15,12 @@ struct inbound;
 
 struct inbound *inbound_new(struct actions *actions, const char *server_topic);
 void inbound_free(struct inbound *inbound);
-void inbound_attach(struct inbound *inbound,
-                    struct mqtt_client *client); /* may come later than inbound_new */
+/* May come later than inbound_new; names all topics at once. Ends by itself when either ends. */
+void inbound_attach(struct inbound *inbound, struct mqtt_client *client);
 void inbound_message(struct inbound *inbound, const struct mqtt_message *message);
 /* Subscribes to what is named now and not yet subscribed, unsubscribes what no longer is: the
  * server's topic and every app topic (needed), every device topic (in the background, only to find
- * and clear retained commands). */
+ * and clear retained commands). Soon, and paced: many calls in a row cost little. */
 void inbound_topics_changed(struct inbound *inbound);
 
 #endif

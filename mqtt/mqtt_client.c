@@ -33,6 +33,7 @@ static void tell_down(struct mqtt_client *client)
 void mqtt_leave(struct mqtt_client *client)
 {
     tell_down(client);
+    client->input_fresh = false;
     if (!client->closing && client->o.settle != NULL)
         client->o.settle(client->o.owner);
     if (client->link != NULL)
@@ -42,7 +43,7 @@ void mqtt_leave(struct mqtt_client *client)
 void mqtt_input(struct mqtt_client *client)
 {
     if (!client->input_open) {
-        client->input_open = true;
+        client->input_open = client->input_fresh = true;
         if (client->o.input_begin != NULL)
             client->o.input_begin(client->o.owner);
     }
@@ -113,6 +114,9 @@ static void close_handles(struct mqtt_client *client)
 void mqtt_client_close(struct mqtt_client *client, void (*done)(void *owner), void *owner)
 {
     client->closing = true;
+    if (client->topics_fn != NULL)
+        client->topics_fn(client->topics_arg, NULL);
+    client->topics_fn = NULL;
     client->closed = done;
     client->closed_owner = owner;
     struct mqtt_link *link = client->link;
@@ -302,7 +306,7 @@ static void on_misc(uv_timer_t *timer)
 static void walk_topics(struct mqtt_client *client)
 {
     uint64_t begun = uv_hrtime();
-    client->topics_fn(client->topics_arg);
+    client->topics_fn(client->topics_arg, client);
     client->refreshed_at = uv_hrtime();
     client->refresh_ns = client->refreshed_at - begun;
 }
@@ -319,7 +323,7 @@ static void on_refresh(uv_timer_t *timer)
     mqtt_leave(client);
 }
 
-void mqtt_client_on_topics(struct mqtt_client *client, void (*fn)(void *arg), void *arg)
+void mqtt_client_on_topics(struct mqtt_client *client, mqtt_topics_fn *fn, void *arg)
 {
     client->topics_fn = fn;
     client->topics_arg = arg;
@@ -436,6 +440,9 @@ void mqtt_client_pump(struct mqtt_client *client)
         mqtt_link_write(link);
     if (client->link == link)
         mqtt_link_arm(link);
+    /* Whoever called may have ended the turn before: what was read now needs its own end. */
+    if (client->input_fresh)
+        mqtt_kick(client);
 }
 
 void mqtt_client_drop(struct mqtt_client *client, const char *why)

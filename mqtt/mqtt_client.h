@@ -81,8 +81,10 @@ enum err mqtt_client_require(struct mqtt_client *client, const char *topic);
 void mqtt_client_topics_begin(struct mqtt_client *client);
 void mqtt_client_topics_end(struct mqtt_client *client, bool all);
 /* Who names the topics: `fn` is called soon after each mqtt_client_topics_stale(), but takes no
- * more than a twentieth of the loop's time; at once while there is no link. NULL: nobody. */
-void mqtt_client_on_topics(struct mqtt_client *client, void (*fn)(void *arg), void *arg);
+ * more than a twentieth of the loop's time; at once while there is no link. It is called with NULL
+ * for the client when that is being closed. NULL: nobody. */
+typedef void mqtt_topics_fn(void *arg, struct mqtt_client *client);
+void mqtt_client_on_topics(struct mqtt_client *client, mqtt_topics_fn *fn, void *arg);
 void mqtt_client_topics_stale(struct mqtt_client *client);
 /* Never waits and never queues for a later link: ERR_NO_LINK when down. `tag` (may be NULL) is
  * copied, at most 40 bytes. ERR_LIMIT when too much is in flight, ERR_TOO_LARGE when the broker

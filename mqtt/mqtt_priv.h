@@ -107,6 +107,7 @@ struct mqtt_client {
     bool blind; /* a PUBCOMP came without its PUBREC in the log */
     int depth;
     bool input_open;
+    bool input_fresh; /* the owner was told something and no turn has ended since */
 
     struct mqtt_link *link;
     bool down_pending;
@@ -127,7 +128,7 @@ struct mqtt_client {
     struct mqtt_sub_queue needed_queue, background_queue;
     unsigned generation;
     size_t needed_total, needed_named;
-    void (*topics_fn)(void *arg);
+    mqtt_topics_fn *topics_fn;
     void *topics_arg;
     uint64_t refresh_ns, refreshed_at; /* the last walk: how long, when (uv_hrtime) */
 
