@@ -17,6 +17,11 @@ c_files() {
     done
 }
 
+[ -n "$(c_files)" ] || {
+    echo "lint: git lists no C files here; it runs in a clone"
+    exit 1
+}
+
 compiler_flags() {
     make -s --no-print-directory --eval='print-flags: ; @printf "%s\n" $(ALL_CFLAGS)' print-flags |
         grep -vxE -e '-MMD|-MP|-Werror'
