@@ -46,8 +46,10 @@ const struct route route_table[] = {
      "counters, problems, warnings, the newest picture", route_status},
     {GET,         "/api/v1/actions",    0,                          ROLE_VIEWER, HTTP_BODY_NONE,
      "the table of actions with their grammar and counts", route_actions},
+    {GET,         "/",                  ROUTE_OPEN,                 ROLE_NONE,   HTTP_BODY_NONE,
+     "the page", route_page},
     {GET,         "/{path*}",           ROUTE_OPEN,                 ROLE_NONE,   HTTP_BODY_NONE,
-     "the page and its files", route_page},
+     "the files of the page", route_page},
     {0, NULL, 0, ROLE_NONE, HTTP_BODY_NONE, NULL, NULL},
 };
 /* clang-format on */
