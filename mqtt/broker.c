@@ -21,6 +21,7 @@
 #define PAUSE_MIN_MS 200
 #define PAUSE_MAX_MS 10000
 #define SETTLED_MS   30000 /* one that lived so long starts again with the shortest pause */
+#define START_MS     10000 /* one that accepts nothing for so long is killed and started again */
 
 static enum err spawn(struct broker *broker, struct cause *cause);
 
@@ -140,6 +141,13 @@ static void free_when_closed(struct broker *broker)
 
 static void on_timer(uv_timer_t *timer);
 
+static void wait_a_while(struct broker *broker)
+{
+    broker->state = BROKER_PAUSING;
+    uv_timer_start(&broker->timer, on_timer, broker->pause_ms, 0);
+    broker->pause_ms = 2 * broker->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : 2 * broker->pause_ms;
+}
+
 static void on_both_closed(struct broker *broker)
 {
     if (broker->process_open || broker->errors_open)
@@ -148,9 +156,7 @@ static void on_both_closed(struct broker *broker)
         free_when_closed(broker);
         return;
     }
-    broker->state = BROKER_PAUSING;
-    uv_timer_start(&broker->timer, on_timer, broker->pause_ms, 0);
-    broker->pause_ms = 2 * broker->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : 2 * broker->pause_ms;
+    wait_a_while(broker);
 }
 
 static void on_process_closed(uv_handle_t *handle)
@@ -196,7 +202,9 @@ static void on_exit_child(uv_process_t *process, int64_t status, int number)
     }
     if (uv_now(broker->options.loop) - broker->spawned_at >= SETTLED_MS)
         broker->pause_ms = PAUSE_MIN_MS;
-    if (number)
+    if (strstr(broker->last_words, "Address already in use"))
+        broker_say_taken(broker->options.listen, broker->port, "mqtt.port", why, sizeof why);
+    else if (number)
         snprintf(why, sizeof why, "mosquitto was ended by signal %d", number);
     else
         snprintf(why, sizeof why, "mosquitto ended with status %d: %s", (int)status,
@@ -211,7 +219,10 @@ static void on_exit_child(uv_process_t *process, int64_t status, int number)
 static void ask(struct broker *broker)
 {
     if (!broker_accepts(broker->options.listen, broker->port)) {
-        uv_timer_start(&broker->timer, on_timer, ASK_MS, 0);
+        if (uv_now(broker->options.loop) - broker->spawned_at >= START_MS)
+            uv_process_kill(&broker->process, SIGKILL);
+        else
+            uv_timer_start(&broker->timer, on_timer, ASK_MS, 0);
         return;
     }
     broker->state = BROKER_RUNNING;
@@ -220,17 +231,31 @@ static void ask(struct broker *broker)
     broker->options.on_started(broker->options.owner, broker->port);
 }
 
+/* The port is asked for before each start: another that took it in between would answer the
+ * question whether ours accepts. */
+static void start_again(struct broker *broker)
+{
+    struct cause cause = {""};
+    int port = broker->port;
+    if (broker_check_port(broker->options.listen, &port, "mqtt.port", &cause)) {
+        log_error("broker", "%s", cause.text);
+        wait_a_while(broker);
+        broker->options.on_ended(broker->options.owner, cause.text);
+    } else if (spawn(broker, &cause)) {
+        log_error("broker", "%s", cause.text);
+    }
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct broker *broker = timer->data;
-    struct cause cause = {""};
     if (broker->state == BROKER_STARTING) {
         ask(broker);
     } else if (broker->state == BROKER_STOPPING && broker->alive) {
         log_warn("broker", "mosquitto did not end in %d ms: killed", PATIENCE_MS);
         uv_process_kill(&broker->process, SIGKILL);
-    } else if (broker->state == BROKER_PAUSING && spawn(broker, &cause)) {
-        log_error("broker", "%s", cause.text);
+    } else if (broker->state == BROKER_PAUSING) {
+        start_again(broker);
     }
 }
 
@@ -246,6 +271,8 @@ static enum err spawn(struct broker *broker, struct cause *cause)
                                         .data.stream = (uv_stream_t *)&broker->errors}};
     uv_process_options_t options = {
         .file = broker->options.self,
+        /* A session of its own: Ctrl-C is for the server, which then ends its broker last. */
+        .flags = UV_PROCESS_DETACHED,
         .args = arguments,
         .exit_cb = on_exit_child,
         .stdio = streams,

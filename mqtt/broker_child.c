@@ -16,7 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#define CONFIG_FD 3
 
 static int child_fail(const char *what, const char *name)
 {
@@ -33,7 +36,8 @@ static int give_up_root(void)
         user = getpwnam("nobody");
     if (!user)
         return 0;
-    if (setgroups(0, NULL) || setgid(user->pw_gid) || setuid(user->pw_uid))
+    /* With its own groups: a certificate's key is often readable by one of them alone. */
+    if (initgroups(user->pw_name, user->pw_gid) || setgid(user->pw_gid) || setuid(user->pw_uid))
         return child_fail("cannot become", user->pw_name);
     return 0;
 }
@@ -59,6 +63,21 @@ static void warn_unreadable_files(int config)
     lseek(config, 0, SEEK_SET);
 }
 
+/* Each board is an open file; nothing that the server has open is mosquitto's business but the
+ * configuration, which becomes CONFIG_FD. */
+static int keep_only_config(int config)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    if (config != CONFIG_FD && dup2(config, CONFIG_FD) < 0)
+        return -1;
+    fcntl(CONFIG_FD, F_SETFD, 0);
+    return close_range(CONFIG_FD + 1, ~0U, 0);
+}
+
 int broker_child_main(int argc, char **argv)
 {
     if (argc != 5) {
@@ -70,16 +89,18 @@ int broker_child_main(int argc, char **argv)
     int config = open(argv[3], O_RDONLY); // NOLINT(android-cloexec-open)
     if (config < 0)
         return child_fail("cannot open", argv[3]);
+    if (keep_only_config(config))
+        return child_fail("cannot hand on", argv[3]);
     int failed = give_up_root();
     if (failed)
         return failed;
-    warn_unreadable_files(config);
+    warn_unreadable_files(CONFIG_FD);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL))
         return child_fail("cannot tie mosquitto to", "its server");
     if (getppid() != (pid_t)parent)
         return 1; /* the server ended before the request was made */
     char path[32];
-    snprintf(path, sizeof path, "/dev/fd/%d", config);
+    snprintf(path, sizeof path, "/dev/fd/%d", CONFIG_FD);
     char option[] = "-c";
     char *const arguments[] = {argv[4], option, path, NULL};
     execv(argv[4], arguments);

@@ -81,6 +81,14 @@ static int bound_port(int fd)
                                                : ((struct sockaddr_in *)&address)->sin_port);
 }
 
+void broker_say_taken(const char *listen, int port, const char *key, char *out, size_t size)
+{
+    snprintf(out, size,
+             "%s:%d is taken: a broker is already running there (systemctl stop mosquitto), or set "
+             "%s, or set mqtt.broker to mqtt://%s:%d to use it",
+             listen, port, key, listen, port);
+}
+
 enum err broker_check_port(const char *listen, int *port, const char *key, struct cause *cause)
 {
     struct sockaddr_storage address;
@@ -95,12 +103,11 @@ enum err broker_check_port(const char *listen, int *port, const char *key, struc
     enum err err = ERR_OK;
     if (bind(fd, (struct sockaddr *)&address, len) == 0)
         *port = bound_port(fd);
-    else if (errno == EADDRINUSE)
-        err = cause_set(cause, ERR_CONFLICT,
-                        "%s:%d is taken: a broker is already running there (systemctl stop "
-                        "mosquitto), or set %s, or set mqtt.broker to mqtt://%s:%d to use it",
-                        listen, *port, key, listen, *port);
-    else
+    else if (errno == EADDRINUSE) {
+        char taken[400];
+        broker_say_taken(listen, *port, key, taken, sizeof taken);
+        err = cause_set(cause, ERR_CONFLICT, "%s", taken);
+    } else
         err = cause_set(cause, ERR_IO, "%s:%d cannot be bound: %s (see mqtt.listen and %s)", listen,
                         *port, strerror(errno), key);
     close(fd);
@@ -110,8 +117,11 @@ enum err broker_check_port(const char *listen, int *port, const char *key, struc
 bool broker_accepts(const char *listen, int port)
 {
     struct sockaddr_storage address;
-    bool any = strcmp(listen, "0.0.0.0") == 0 || strcmp(listen, "::") == 0;
-    socklen_t len = fill_address(any ? "127.0.0.1" : listen, port, &address);
+    if (strcmp(listen, "0.0.0.0") == 0)
+        listen = "127.0.0.1";
+    else if (strcmp(listen, "::") == 0)
+        listen = "::1";
+    socklen_t len = fill_address(listen, port, &address);
     int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return false;

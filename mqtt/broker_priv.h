@@ -50,6 +50,8 @@ struct broker {
 enum err broker_find_program(char out[static BROKER_PATH_SIZE], struct cause *cause);
 /* Whether LISTEN:PORT can be bound now; port 0 becomes a free one. ERR_CONFLICT with the cure. */
 enum err broker_check_port(const char *listen, int *port, const char *key, struct cause *cause);
+/* The sentence for a taken port, with its cures. */
+void broker_say_taken(const char *listen, int port, const char *key, char *out, size_t size);
 enum err broker_write_config(struct broker *broker, struct cause *cause);
 /* Whether something accepts on LISTEN:PORT at this moment; never waits. */
 bool broker_accepts(const char *listen, int port);
