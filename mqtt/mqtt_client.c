@@ -386,7 +386,7 @@ enum err mqtt_client_new(const struct mqtt_options *options, struct mqtt_client 
         return cause_set(cause, ERR_INTERNAL, "the MQTT library does not start");
     }
     if (options->tls) {
-        enum err failed = mqtt_tls_new(&client->o, &client->tls, cause);
+        enum err failed = mqtt_tls_new(client, cause);
         if (failed != ERR_OK) {
             free_client(client);
             return failed;

@@ -173,6 +173,19 @@ void mqtt_link_end(struct mqtt_link *link, bool hard, const char *format, ...)
     release(link);
 }
 
+static const char *failure(struct mqtt_link *link, int rc)
+{
+    int refused = link->client->tls_refused;
+    if (rc == MOSQ_ERR_TLS && refused != X509_V_OK) {
+        snprintf(link->library_said, sizeof link->library_said,
+                 "the broker's certificate is refused: %s", X509_verify_cert_error_string(refused));
+        return link->library_said;
+    }
+    if (rc == MOSQ_ERR_TLS && link->library_said[0] != '\0')
+        return link->library_said;
+    return rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc);
+}
+
 /* After each call of the library that may have closed its socket. */
 static void check(struct mqtt_link *link, int rc)
 {
@@ -181,16 +194,7 @@ static void check(struct mqtt_link *link, int rc)
     if (link->polled)
         uv_poll_stop(&link->poll);
     link->fd = -1;
-    SSL *ssl = mosquitto_ssl_get(link->mosq);
-    long verified = ssl != NULL ? SSL_get_verify_result(ssl) : X509_V_OK;
-    if (rc == MOSQ_ERR_TLS && verified != X509_V_OK)
-        mqtt_link_end(link, false, "the broker's certificate is refused: %s",
-                      X509_verify_cert_error_string(verified));
-    else if (rc == MOSQ_ERR_TLS && link->library_said[0] != '\0')
-        mqtt_link_end(link, false, "TLS: %s", link->library_said);
-    else
-        mqtt_link_end(link, false, "%s",
-                      rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
+    mqtt_link_end(link, false, "%s", failure(link, rc));
 }
 
 /* Reading and writing */
@@ -393,13 +397,6 @@ static struct mosquitto *make_library_object(struct mqtt_link *link)
     return mosq;
 }
 
-static const char *open_failure(const struct mqtt_link *link, int rc)
-{
-    if (rc == MOSQ_ERR_TLS && link->library_said[0] != '\0')
-        return link->library_said;
-    return rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc);
-}
-
 enum err mqtt_link_open(struct mqtt_client *client, const char *address, char *why, size_t size)
 {
     struct mqtt_link *link = calloc(1, sizeof *link);
@@ -430,7 +427,7 @@ enum err mqtt_link_open(struct mqtt_client *client, const char *address, char *w
         mqtt_link_arm(link);
         return ERR_OK;
     }
-    snprintf(why, size, "%s", link->dead ? link->why : open_failure(link, rc));
+    snprintf(why, size, "%s", link->dead ? link->why : failure(link, rc));
     mosquitto_destroy(link->mosq);
     free(link);
     return ERR_NO_LINK;

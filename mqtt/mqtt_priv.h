@@ -103,6 +103,7 @@ struct mqtt_client {
     int port;
     char id[128];
     SSL_CTX *tls;
+    int tls_refused; /* X509_V_ERR_...: why the last certificate was refused */
     bool started, closing;
     bool blind; /* a PUBCOMP came without its PUBREC in the log */
     int depth;
@@ -171,6 +172,6 @@ void mqtt_tags_settle(struct mqtt_link *link); /* tells of the PUBRECs that were
 void mqtt_tags_clear(struct mqtt_client *client);
 
 /* mqtt_tls.c */
-enum err mqtt_tls_new(const struct mqtt_options *options, SSL_CTX **out, struct cause *cause);
+enum err mqtt_tls_new(struct mqtt_client *client, struct cause *cause);
 
 #endif

@@ -28,9 +28,21 @@ static void on_info(const SSL *ssl, int where, int ret)
 {
     (void)ret;
     if (where & SSL_CB_HANDSHAKE_START) {
-        char *host = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-        SSL_set_tlsext_host_name((SSL *)ssl, is_numeric(host) ? NULL : host);
+        struct mqtt_client *client = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+        client->tls_refused = X509_V_OK;
+        SSL_set_tlsext_host_name((SSL *)ssl, is_numeric(client->o.host) ? NULL : client->o.host);
     }
+}
+
+/* The library throws the SSL object away before anybody could ask it why. */
+static int on_verify(int ok, X509_STORE_CTX *store)
+{
+    if (!ok) {
+        const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+        struct mqtt_client *client = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+        client->tls_refused = X509_STORE_CTX_get_error(store);
+    }
+    return ok;
 }
 
 static const char *openssl_reason(void)
@@ -39,16 +51,16 @@ static const char *openssl_reason(void)
     return reason != NULL ? reason : "unknown reason";
 }
 
-/* `options` must stay where it is as long as the context lives. */
-enum err mqtt_tls_new(const struct mqtt_options *options, SSL_CTX **out, struct cause *cause)
+enum err mqtt_tls_new(struct mqtt_client *client, struct cause *cause)
 {
+    const struct mqtt_options *options = &client->o;
     ERR_clear_error();
     SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
     if (tls == NULL)
         return cause_set(cause, ERR_NO_MEMORY, "TLS can't be set up: %s", openssl_reason());
     SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
-    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_app_data(tls, (char *)options->host);
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, on_verify);
+    SSL_CTX_set_app_data(tls, client);
     SSL_CTX_set_info_callback(tls, on_info);
     SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
 
@@ -67,6 +79,6 @@ enum err mqtt_tls_new(const struct mqtt_options *options, SSL_CTX **out, struct 
         SSL_CTX_free(tls);
         return failed;
     }
-    *out = tls;
+    client->tls = tls;
     return ERR_OK;
 }
