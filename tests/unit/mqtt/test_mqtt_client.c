@@ -655,88 +655,6 @@ static void it_closes_at_any_moment_without_leaving_a_handle(void **state)
     mqf_fake_close(&fake);
 }
 
-/* TLS */
-
-static void shell(const char *command)
-{
-    if (system(command) != 0)
-        fail_msg("failed: %s", command);
-}
-
-static void make_certificates(void)
-{
-    char command[2048];
-    snprintf(command, sizeof command,
-             "cd %s && { "
-             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key "
-             "-out ca.pem -days 2 -subj /CN=ca;"
-             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout o.key "
-             "-out other.pem -days 2 -subj /CN=other;"
-             "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key "
-             "-out server.csr -subj /CN=localhost;"
-             "echo subjectAltName=DNS:localhost > ext;"
-             "openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
-             "-extfile ext -out server.pem; } 2>/dev/null && test -s server.pem",
-             mqf_dir());
-    shell(command);
-}
-
-static bool said(void *arg)
-{
-    return strstr(logged, arg) != NULL;
-}
-
-static void tls_accepts_the_right_name_and_refuses_others(void **state)
-{
-    (void)state;
-    make_certificates();
-    char config[512];
-    int port = mqf_free_port();
-    snprintf(config, sizeof config, "certfile %s/server.pem\nkeyfile %s/server.key", mqf_dir(),
-             mqf_dir());
-    int pid = mqf_broker_spawn(port, config);
-    const struct {
-        const char *host, *ca;
-        bool ok;
-        const char *why;
-    } cases[] = {
-        {"localhost", "ca.pem", true, NULL},
-        {"127.0.0.1", "ca.pem", false, "certificate is refused: IP address mismatch"},
-        {"localhost", "other.pem", false, "certificate is refused: unable to get local issuer"},
-        {"localhost", "", false, "certificate is refused: unable to get local issuer"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct fixture f;
-        mqf_open(&f, port);
-        logged[0] = '\0';
-        f.options.tls = true;
-        snprintf(f.options.host, sizeof f.options.host, "%s", cases[i].host);
-        if (cases[i].ca[0] != '\0')
-            snprintf(f.options.ca_file, sizeof f.options.ca_file, "%s/%s", mqf_dir(), cases[i].ca);
-        mqf_start(&f);
-        if (cases[i].ok) {
-            assert_true(mqf_until_up(&f, 1));
-            mqtt_client_subscribe(f.client, "x", true);
-            assert_int_equal(publish(&f, "x", "y", 1, "a"), ERR_OK);
-            assert_true(mqf_until_event(&f, "over:a"));
-        } else {
-            assert_true(mqf_until(&f, said, (void *)cases[i].why, 5000));
-            mqf_spin(&f, 100);
-            assert_int_equal(f.ups, 0);
-        }
-        mqf_close(&f);
-    }
-    struct fixture f;
-    struct cause cause;
-    mqf_open(&f, port);
-    f.options.tls = true;
-    snprintf(f.options.ca_file, sizeof f.options.ca_file, "%s/none.pem", mqf_dir());
-    assert_int_equal(mqtt_client_new(&f.options, &f.client, &cause), ERR_BAD_INPUT);
-    assert_non_null(strstr(cause.text, "none.pem"));
-    mqf_close(&f);
-    mqf_broker_kill(pid);
-}
-
 int main(void)
 {
     log_set_sink(keep_log, NULL);
@@ -764,7 +682,6 @@ int main(void)
         cmocka_unit_test(a_refused_connection_and_a_hung_up_one_are_tried_again),
         cmocka_unit_test(a_black_hole_does_not_block_the_loop),
         cmocka_unit_test(it_closes_at_any_moment_without_leaving_a_handle),
-        cmocka_unit_test(tls_accepts_the_right_name_and_refuses_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
