@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 unset "${!GATEHOUSE_@}" # keys of a configuration that is not meant for this
 gatehouse=${DEMO_SERVER:-build/gatehouse}
 simulator=${DEMO_SIMULATOR:-build/gatehouse-sim}
-pause=${DEMO_PAUSE:-$([ -t 1 ] && echo 3 || echo 0)}
+pause=${DEMO_PAUSE:-0}
+if [ -t 1 ]; then pause=${DEMO_PAUSE:-3}; fi # at a reader's pace
 began=$SECONDS
 work=$(mktemp -d "${TMPDIR:-/tmp}/gatehouse-demo.XXXXXX")
 chmod 755 "$work" # a mosquitto that gives up root must still reach its files below
