@@ -13,6 +13,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "state/store.h"
+#include "state/transfer.h"
 
 struct waiting {
     pthread_mutex_t lock;
@@ -96,8 +97,7 @@ enum err cli_restore_offline(const char *data_dir, const char *database, struct 
     enum err err = open_store(data_dir, &store, cause);
     if (err == ERR_CORRUPT || err == ERR_NEWER) {
         err = put_aside(data_dir, cause);
-        if (!err)
-            err = open_store(data_dir, &store, cause);
+        return err ? err : transfer_restore_database(database, data_dir, cause);
     }
     if (err)
         return err;

@@ -12,7 +12,9 @@
 #include "server/auth.h"
 #include "server/base/log.h"
 #include "server/http_guard.h"
+#include "server/routes.h"
 #include "server/server.h"
+#include "server/static_files.h"
 #include "state/pictures.h"
 
 struct exchange *exchange_of(struct http_request *request)
@@ -163,6 +165,11 @@ enum http_body exchange_on_headers(void *owner, struct http_request *request)
     char allow[64];
     enum err err = route_find(route_table, http_request_method(request), http_request_path(request),
                               &found.match, allow, sizeof allow);
+    /* The page's row stands for whatever files there are: what is none is unknown, by any method.
+     */
+    if (err != ERR_NOT_FOUND && found.match.route->handler == route_page &&
+        !static_files_has(server->files, http_request_path(request)))
+        err = ERR_NOT_FOUND;
     if (!err) {
         server->route_uses[found.match.route - route_table]++;
         err = check_origin(server, request, found.match.route);

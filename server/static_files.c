@@ -306,14 +306,25 @@ size_t static_files_count(const struct static_files *files)
     return files->count;
 }
 
-void static_files_reply(const struct static_files *files, struct http_request *request)
+static const struct static_file *find_file(const struct static_files *files, const char *path)
 {
     struct static_file key;
-    const struct static_file *file = NULL;
+
+    if (!static_path_resolve(path, key.name) || files->count == 0)
+        return NULL;
+    return bsearch(&key, files->list, files->count, sizeof(*files->list), by_name);
+}
+
+bool static_files_has(const struct static_files *files, const char *path)
+{
+    return find_file(files, path) != NULL;
+}
+
+void static_files_reply(const struct static_files *files, struct http_request *request)
+{
+    const struct static_file *file = find_file(files, http_request_path(request));
     struct http_reply reply = HTTP_REPLY_INIT;
 
-    if (static_path_resolve(http_request_path(request), key.name) && files->count > 0)
-        file = bsearch(&key, files->list, files->count, sizeof(*files->list), by_name);
     if (file == NULL) {
         http_reply_text(request, 404, "there is no such page\n");
         return;

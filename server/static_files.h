@@ -24,6 +24,7 @@ enum err static_files_load(struct static_files **out, struct cause *cause);
 enum err static_files_load_from(const char *folder, struct static_files **out, struct cause *cause);
 void static_files_free(struct static_files *files);
 size_t static_files_count(const struct static_files *files);
+bool static_files_has(const struct static_files *files, const char *path);
 /* Answers GET or HEAD of the request's path: 200, 304 when If-None-Match has its ETag, or 404. */
 void static_files_reply(const struct static_files *files, struct http_request *request);
 

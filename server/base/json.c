@@ -22,7 +22,7 @@
 
 const struct json_limits json_limits_wire = {.bytes = 65536, .levels = 16, .keys = 4096};
 const struct json_limits json_limits_file = {
-    .bytes = (size_t)256 << 20, .levels = 16, .keys = 20000000};
+    .bytes = (size_t)256 << 20, .levels = 20, .keys = 20000000};
 
 static const cJSON *json_in(const struct json *json)
 {

@@ -24,7 +24,8 @@ struct json_limits {
 };
 /* CONTRACT 1.6: 64 KB, 16 levels; 4096 keys. */
 extern const struct json_limits json_limits_wire;
-/* For files that the owner gives us (state, configuration): 256 MB, 16 levels, 20 million keys. */
+/* For files that the owner gives us (state, configuration): 256 MB, 20 million
+ * keys, 20 levels: a value of 16 levels lies deeper in the document that carries it. */
 extern const struct json_limits json_limits_file;
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
