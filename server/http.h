@@ -55,11 +55,12 @@ struct http_options {
      * complete. */
     enum http_body (*on_headers)(void *owner, struct http_request *request);
     void (*on_request)(void *owner, struct http_request *request);
-    /* HTTP_BODY_FORM_FILE: a piece of the first file part. The reader pauses until
-     * http_piece_done(). */
+    /* HTTP_BODY_FORM_FILE: a piece of the first file part; its bytes live during the call. The
+     * reader pauses until http_piece_done(), unless that or http_reply() comes within the call. */
     void (*on_file_piece)(void *owner, struct http_request *request, const void *bytes, size_t len);
     /* The request is over (answered, or the client went away): free what hangs on
-     * http_request_data(). */
+     * http_request_data(). Once for each request that on_headers saw, also for one that the adapter
+     * refused itself (413), and for those that http_close() ends; the request is gone after it. */
     void (*on_end)(void *owner, struct http_request *request);
     /* As in mqtt_options. */
     bool (*wake)(void *owner);
@@ -90,8 +91,8 @@ const char *http_request_query(const struct http_request *request,
 const char *http_request_form(const struct http_request *request, const char *name);
 const char *http_request_cookie(const struct http_request *request, const char *name);
 const void *http_request_body(const struct http_request *request, size_t *len);
-/* Multipart: ERR_OK, ERR_BAD_INPUT (no end, broken), ERR_NOT_FOUND (no file part); known in
- * on_request. */
+/* Multipart: ERR_OK, ERR_BAD_INPUT (no end, broken), ERR_NOT_FOUND (no file part, or the body is no
+ * multipart), or what http_piece_done() was given; known in on_request. */
 enum err http_request_file_result(const struct http_request *request);
 /* The peer's address as text without port, and whether it is loopback. */
 const char *http_request_peer(const struct http_request *request);
@@ -100,6 +101,8 @@ const char *http_request_local(const struct http_request *request);
 /* A pointer of the owner's. */
 void *http_request_data(const struct http_request *request);
 void http_request_set_data(struct http_request *request, void *data);
+/* Other than ERR_OK: no more pieces come, the rest is read and thrown away, and `result` is the
+ * file result in on_request. */
 void http_piece_done(struct http_request *request, enum err result);
 
 struct http_header {

@@ -31,7 +31,7 @@ static enum err refuse(const char **why, enum err code, const char *text)
 /* RFC 9110 5.6.2. */
 static bool is_token_char(unsigned char c)
 {
-    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
+    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-')
         return true;
     return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
 }
@@ -168,7 +168,8 @@ static enum err check_uri(const struct guard_input *input, const char **why)
     if (uri[0] != '/' && !(len == 1 && uri[0] == '*' && strcmp(input->method, "OPTIONS") == 0))
         return refuse(why, ERR_BAD_INPUT, "the address does not begin with a slash");
     err = check_uri_bytes(uri, len, why);
-    if (err != ERR_OK)
+    /* Nearly every address is plain, and then there is nothing to decode. */
+    if (err != ERR_OK || (memchr(uri, '%', len) == NULL && memmem(uri, len, "..", 2) == NULL))
         return err;
     query = memchr(uri, '?', len);
     path_len = query != NULL ? (size_t)(query - uri) : len;
@@ -178,10 +179,9 @@ static enum err check_uri(const struct guard_input *input, const char **why)
     return check_uri_part(query + 1, len - path_len - 1, false, why);
 }
 
-static bool name_is(const struct guard_header *header, const char *name)
+static bool name_is(const struct guard_header *header, const char *name, size_t len)
 {
-    return header->name_len == strlen(name) &&
-           strncasecmp(header->name, name, header->name_len) == 0;
+    return header->name_len == len && strncasecmp(header->name, name, len) == 0;
 }
 
 static enum err check_header(const struct guard_header *header, const char **why)
@@ -199,13 +199,15 @@ static enum err check_header(const struct guard_header *header, const char **why
     return ERR_OK;
 }
 
-/* A host and perhaps a port, without anything that could begin another part of an address. */
+/* A host and perhaps a port (RFC 3986 3.2.2), nothing that could begin another part. */
 static bool host_is_plain(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
 
-        if (c <= ' ' || c >= 0x7f || strchr("/\\?#@,;%\"'<>`{|}^&=+$!*()", c) != NULL)
+        bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+
+        if (!plain && (c == '\0' || strchr(".-_~:[]", c) == NULL))
             return false;
     }
     return len > 0;
@@ -221,8 +223,16 @@ static bool is_digits(const char *text, size_t len)
 }
 
 /* Headers that say where a request ends, whom it is for or who sends it: one of each at most. */
-static const char *const single[] = {"host",   "content-length", "authorization",  "content-type",
-                                     "origin", "referer",        "sec-fetch-site", "expect"};
+#define NAME(text)                                                                                 \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
+    }
+static const struct {
+    const char *name;
+    size_t len;
+} single[] = {NAME("host"),   NAME("content-length"), NAME("authorization"),  NAME("content-type"),
+              NAME("origin"), NAME("referer"),        NAME("sec-fetch-site"), NAME("expect")};
+static const char coding_name[] = "transfer-encoding";
 enum { SINGLE_HOST, SINGLE_LENGTH };
 
 static enum err check_framing(const struct guard_input *input, unsigned seen,
@@ -255,7 +265,7 @@ static enum err check_headers(const struct guard_input *input, const char **why)
         if (err != ERR_OK)
             return err;
         for (unsigned s = 0; s < sizeof(single) / sizeof(*single); s++) {
-            if (!name_is(header, single[s]))
+            if (!name_is(header, single[s].name, single[s].len))
                 continue;
             if ((seen & (1u << s)) != 0)
                 return refuse(why, ERR_BAD_INPUT, "a header that must be single comes twice");
@@ -266,7 +276,7 @@ static enum err check_headers(const struct guard_input *input, const char **why)
                 (header->value_len > 18 || !is_digits(header->value, header->value_len)))
                 return refuse(why, ERR_BAD_INPUT, "Content-Length is not a number");
         }
-        if (name_is(header, "transfer-encoding")) {
+        if (name_is(header, coding_name, sizeof(coding_name) - 1)) {
             if (coding != NULL)
                 return refuse(why, ERR_BAD_INPUT, "two Transfer-Encodings");
             coding = header;
