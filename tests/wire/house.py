@@ -181,7 +181,10 @@ class House:
         return bool(found)
 
     def wait_ready(self, timeout=20):
-        eventually(self.is_ready, timeout, f"ready; the log so far:\n{self.log()}")
+        try:
+            eventually(self.is_ready, timeout)
+        except AssertionError:
+            raise AssertionError(f"not ready in {timeout} s:\n{self.log()}") from None
 
     def wait_log(self, pattern, timeout=10):
         return eventually(lambda: re.search(pattern, self.log()), timeout, f"{pattern} in the log")
@@ -189,14 +192,17 @@ class House:
     def _ended(self):
         for reader in self._readers:
             reader.join(5)
-        for peer in self._peers:
-            peer.close()
-        self._peers, self._watch = [], None
+        self._dismiss()
         status, self.process = self.process.returncode, None
         return status
 
+    def _dismiss(self):
+        Peer.close_all(self._peers)
+        self._peers, self._watch = [], None
+
     def stop(self):
         """An orderly stop: status 0, no handle left open, nothing a sanitizer says."""
+        self._dismiss()
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(20)

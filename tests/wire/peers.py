@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Boards and phones as independent MQTT clients: paho, MQTT 3.1.1. Each keeps all it hears."""
 
+import socket
 import threading
 import time
 
@@ -30,6 +31,7 @@ class Peer:
         self._subscribed = threading.Event()
         self.client = mqtt.Client(client_id, clean_session=clean, protocol=mqtt.MQTTv311)
         self.client.reconnect_delay_set(1, 1)
+        self.client.on_socket_open = lambda _c, _d, sock: sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda *_: self._subscribed.set()
         self.client.on_disconnect = lambda *_: self._subscribed.clear()
@@ -82,6 +84,15 @@ class Peer:
 
     def texts(self, topic, since=0):
         return [m.text for m in self.on(topic, since)]
+
+    @staticmethod
+    def close_all(peers):
+        """At once: each may take up to a second."""
+        threads = [threading.Thread(target=peer.close) for peer in peers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def close(self):
         self.client.disconnect()

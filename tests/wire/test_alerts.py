@@ -193,7 +193,7 @@ def test_of_two_waiting_alerts_the_newer_gets_the_picture(quick):
 
 
 def test_the_time_of_an_alert_is_the_sites(make_house):
-    house = make_house("http.auth=none", "alerts.picture_wait_ms=100", "site.timezone=XYZ-9")
+    house = make_house("http.auth=none", "alerts.picture_wait_ms=100", "site.timezone=Asia/Tokyo")
     board = house.board()
     house.say(f"find_stranger 1 {board.app_topic} 1")
     told = time.strptime(ALERT.match(wait_alert(house, board.app_topic).text)[1], "%Y%m%d%H%M%S")
@@ -214,6 +214,7 @@ def test_the_existing_cameras_picture_goes_to_the_newest_alert_that_names_no_dev
 def test_a_picture_without_an_alert_makes_one_for_the_apps_of_its_device(make_house):
     house = make_house("http.auth=none")
     board, other = house.board(), house.board()
+    house.settle()
     picture = pictures.jpeg("own")
     assert house.upload(picture, topic=board.device) == (200, "0")
     message = wait_alert(house, board.app_topic)

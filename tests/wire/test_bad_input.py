@@ -13,7 +13,7 @@ from house import Mosquitto, eventually, fresh
 PAYLOADS = {
     "empty": b"", "a space": b" ", "spaces": b" " * 50, "a NUL": b"\0", "NULs": b"\0" * 100, "word and NUL": b"unlock\0door",
     "binary": bytes(range(256)), "invalid UTF-8": b"unlock \xff\xfe", "control": b"unlock \x1b[2J\x07", "newline": b"lock\nunlock",
-    "tab": b"unlock\tdoor", "one word of 4 KB": b"x" * 4096, "over 4 KB": b"unlock " + b"x" * 5000, "1 MB": b"unlock " + b"y" * 1_000_000,
+    "tab": b"unlock\tdoor", "one word of 4 KB": b"x" * 4096, "over 4 KB": b"unlock " + b"x" * 5000, "60 KB": b"unlock " + b"y" * 60_000,
     "500 words": b"unlock " + b"a " * 500, "JSON": b'{"a":1}', "format letters": b"%s%n%x %n%n", "quotes": b"'; DROP TABLE devices; --",
     "right to left": "\u202eunlock door".encode(), "line separator": "unlock \u2028 door".encode(), "BOM": "\ufeffunlock door".encode(),
 }
@@ -27,6 +27,13 @@ def test_no_payload_moves_a_door_or_ends_the_server(open_house, payload, topic):
     open_house.settle()
     assert board.orders() == []
     assert open_house.get("/hello") == (200, "hello")
+
+
+def test_a_payload_of_1_mb_ends_only_its_senders_connection(open_house):
+    sender = open_house.peer()
+    sender.publish("toserver", b"unlock " + b"y" * 1_000_000, wait=False)
+    open_house.settle()
+    assert open_house.get("/readyz").status == 200
 
 
 def test_what_is_no_text_is_counted(open_house):

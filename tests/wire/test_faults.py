@@ -250,6 +250,7 @@ def test_an_unlock_in_flight_when_the_broker_is_killed_is_not_sent_to_the_next_o
 
 def test_http_orders_that_waited_for_a_stopped_server_are_refused(outside):
     board = outside.board()
+    assert outside.token
     outside.pause()
     waiting = [raw_http.connect(outside.http_port) for _ in range(3)]
     for s in waiting:
