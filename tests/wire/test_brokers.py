@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """CONTRACT part 3: brokers that are not our own, with and without TLS, and the boards' TLS listener."""
 
+import pathlib
 import ssl
 import subprocess
+import tempfile
 import threading
 
 import paho.mqtt.client as mqtt
@@ -12,11 +14,17 @@ from house import eventually, free_port
 
 
 @pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    """A certificate authority and a certificate for 127.0.0.1, readable for the broker's user."""
-    folder = tmp_path_factory.mktemp("papers")
-    for parent in (folder, folder.parent):
-        parent.chmod(0o755)
+def shelf():
+    """A folder that the broker's user can read."""
+    with tempfile.TemporaryDirectory(prefix="gatehouse-papers-") as folder:
+        pathlib.Path(folder).chmod(0o755)
+        yield pathlib.Path(folder)
+
+
+@pytest.fixture(scope="module")
+def papers(shelf):
+    """A certificate authority and a certificate for 127.0.0.1."""
+    folder = shelf
 
     def openssl(*args):
         subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
@@ -74,18 +82,15 @@ def test_a_broker_that_cannot_show_who_it_is_is_not_used(make_house, make_broker
     assert house.get("/readyz").status == 503
 
 
-def test_a_broker_that_wants_a_password(make_house, make_broker, tmp_path):
-    tmp_path.parent.parent.chmod(0o755)
-    tmp_path.parent.chmod(0o755)
-    tmp_path.chmod(0o755)
-    passwords = tmp_path / "passwords"
+def test_a_broker_that_wants_a_password(make_house, make_broker, shelf):
+    passwords = shelf / "passwords"
     passwords.write_text("gatehouse:geheim\n")
     subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True)
     passwords.chmod(0o644)
     broker = make_broker(start=False, lines=[f"password_file {passwords}"])
     broker.conf.write_text(broker.conf.read_text().replace("allow_anonymous true", "allow_anonymous false"))
     broker.start()
-    file = tmp_path / "secret"
+    file = shelf / "secret"
     file.write_text("geheim\n")
     house = make_house(f"mqtt.broker={broker.address}", "mqtt.username=gatehouse", "http.auth=none", embedded=False,
                        env={"GATEHOUSE_MQTT_PASSWORD_FILE": str(file)})
