@@ -111,7 +111,8 @@ static void app_press_http(struct app_run *run)
     run->wait_http = buf_error(&url) == ERR_OK && buf_error(&body) == ERR_OK &&
                      sim_http_send(&run->sim, &ask, on_pressed, run);
     if (run->wait_http)
-        sim_say(&run->sim, "HTTP: POST %s %s", url.data, body.data == NULL ? "" : body.data);
+        sim_say(&run->sim, "HTTP: POST %s%s%s", url.data, body.data == NULL ? "" : " ",
+                body.data == NULL ? "" : body.data);
     else
         run->failed++;
     buf_free(&url);
