@@ -67,8 +67,8 @@ struct http_options {
     void (*settle)(void *owner);
 };
 
-/* Listens at once (errors: ERR_CONFLICT port taken, with a cause that names the cure) but serves
- * from http_start() on. */
+/* The process must ignore SIGPIPE. Listens at once (errors: ERR_CONFLICT port taken, with a cause
+ * that names the cure) but serves from http_start() on. */
 enum err http_new(const struct http_options *options, struct http **out, struct cause *cause);
 enum err http_start(struct http *http, struct cause *cause);
 int http_port(const struct http *http);

@@ -86,7 +86,7 @@ struct http_request {
     struct MHD_PostProcessor *form; /* multipart, while it comes in */
     struct buf fields;              /* "name\0value\0" and again */
     bool fields_read;
-    unsigned field_count, part_count;
+    unsigned part_count;
     bool part_empty, part_is_file, file_seen, file_over;
     int64_t file_bytes;
     char field_name[72];
@@ -107,7 +107,6 @@ struct http_cached {
 
 struct http {
     struct http_options options;
-    char listen[INET6_ADDRSTRLEN + 20];
     int listen_fd, port;
     struct MHD_Daemon *daemon;
     uv_poll_t poll;
