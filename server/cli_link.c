@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -35,6 +36,10 @@ static int open_socket(const char *data_dir)
     return fd;
 }
 
+/* A server that stands still must not hold the command line for ever; loading a large state may
+ * take its time. */
+#define ANSWER_S 300
+
 static enum err talk(int fd, const char *request, struct buf *answer)
 {
     size_t len = strlen(request);
@@ -49,6 +54,8 @@ static enum err talk(int fd, const char *request, struct buf *answer)
         ssize_t count = recv(fd, piece, sizeof piece, 0);
         if (count < 0 && errno == EINTR)
             continue;
+        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return ERR_TIMEOUT;
         if (count <= 0)
             return ERR_IO;
         buf_add(answer, piece, (size_t)count);
@@ -68,11 +75,16 @@ enum err cli_ask_server(const char *data_dir, const char *request, struct json *
                          data_dir, data_dir, strerror(errno));
     struct buf text;
     struct json *json = NULL;
+    struct timeval patience = {.tv_sec = strstr(request, "\"path\"") ? ANSWER_S : ANSWER_S / 20};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     buf_init(&text, 1u << 20);
     enum err err = talk(fd, request, &text);
     if (!err)
         err = json_parse(text.data, text.len - 1, &json_limits_wire, &json, NULL);
-    if (err)
+    if (err == ERR_TIMEOUT)
+        cause_set(cause, err, "the server did not answer in %d s: does it stand still?",
+                  (int)patience.tv_sec);
+    else if (err)
         cause_set(cause, err, "the server ended the talk without an answer: see its log");
     const char *error = json_str(json_get(json, "error"));
     if (!err && error)

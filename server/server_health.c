@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/base/log.h"
+
 int server_problems(struct server *server, struct buf *out)
 {
     int count = 0;
@@ -66,8 +68,8 @@ void server_say_ready(struct server *server)
     struct buf warnings;
     buf_init(&warnings, 8192);
     server_warnings(server, &warnings);
-    if (warnings.data)
-        fprintf(stderr, "gatehouse: known and meant so?\n%s", warnings.data);
+    for (char *line = warnings.data, *end; line && (end = strchr(line, '\n')); line = end + 1)
+        log_warn("server", "%.*s", (int)(end - line), line);
     buf_free(&warnings);
     const struct config *config = server->config;
     const char *host = config->broker_embedded ? config->mqtt_listen : config->broker_host;
