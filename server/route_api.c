@@ -14,7 +14,8 @@
 #include "server/exchange.h"
 #include "server/server.h"
 
-#define LIST_MAX_BYTES (64u << 20)
+#define LIST_MAX_BYTES (1u << 20)
+#define DEVICES_PAGE   500 /* a page of an answer: the loop has others to serve */
 
 /* The code of a JSON body {"code":"..."}, copied; false when there is none. */
 static bool body_code(struct http_request *request, char out[static SECRET_TOKEN_SIZE])
@@ -80,10 +81,17 @@ static void add_time(struct buf *buf, const char *name, int64_t at)
         buf_addf(buf, ",\"%s\":null", name);
 }
 
-static bool device_visit(void *arg, const void *record)
+/* One page of the devices: those behind the one that `after` names, in the order in which they
+ * came. */
+struct device_page {
+    struct buf buf;
+    const char *after; /* NULL: from the first; becomes NULL once it is passed */
+    int left;
+    const char *last, *next; /* ids, the registry's */
+};
+
+static void add_device(struct buf *buf, const struct device *device)
 {
-    struct buf *buf = arg;
-    const struct device *device = record;
     buf_add_str(buf, buf->data[buf->len - 1] == '[' ? "{\"id\":" : ",{\"id\":");
     buf_add_json_str(buf, device->id);
     buf_add_str(buf, ",\"topic\":");
@@ -93,17 +101,39 @@ static bool device_visit(void *arg, const void *record)
     add_time(buf, "changed_at", device->changed_at);
     add_time(buf, "seen_at", device->seen_at);
     buf_add_str(buf, "}");
+}
+
+static bool device_visit(void *arg, const void *record)
+{
+    struct device_page *page = arg;
+    const struct device *device = record;
+    if (page->after) {
+        if (strcmp(page->after, device->id) == 0)
+            page->after = NULL;
+        return true;
+    }
+    if (!page->left--) {
+        page->next = page->last;
+        return false;
+    }
+    page->last = device->id;
+    add_device(&page->buf, device);
     return true;
 }
 
 void route_devices(struct server *server, struct http_request *request)
 {
-    struct buf buf;
-    buf_init(&buf, LIST_MAX_BYTES);
-    buf_add_str(&buf, "{\"devices\":[");
-    registry_each(turn_registry(server->turn), REC_DEVICE, device_visit, &buf);
-    buf_add_str(&buf, "]}");
-    exchange_json_kept(exchange_of(request), 200, &buf);
+    struct device_page page = {.after = http_request_query(request, "after"), .left = DEVICES_PAGE};
+    buf_init(&page.buf, LIST_MAX_BYTES);
+    buf_add_str(&page.buf, "{\"devices\":[");
+    registry_each(turn_registry(server->turn), REC_DEVICE, device_visit, &page);
+    buf_add_str(&page.buf, "],\"next\":");
+    if (page.next)
+        buf_add_json_str(&page.buf, page.next);
+    else
+        buf_add_str(&page.buf, "null");
+    buf_add_str(&page.buf, "}");
+    exchange_json_kept(exchange_of(request), 200, &page.buf);
 }
 
 /* One JSON array of the lines that `list` writes. */

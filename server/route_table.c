@@ -41,7 +41,7 @@ const struct route route_table[] = {
     {DELETE,      "/api/v1/session",    ROUTE_OPEN,                 ROLE_NONE,   HTTP_BODY_NONE,
      "signs the page out", route_session_end},
     {GET,         "/api/v1/devices",    0,                          ROLE_VIEWER, HTTP_BODY_NONE,
-     "the devices and what their locks said last", route_devices},
+     "the devices and what their locks said last; 500 a page, after=ID goes on", route_devices},
     {GET,         "/api/v1/status",     0,                          ROLE_VIEWER, HTTP_BODY_NONE,
      "counters, problems, warnings, the newest picture", route_status},
     {GET,         "/api/v1/actions",    0,                          ROLE_VIEWER, HTTP_BODY_NONE,

@@ -123,3 +123,20 @@ def test_the_page_shows_the_devices_and_their_state(house):
     devices = house.get("/api/v1/devices").json["devices"]
     (device,) = [d for d in devices if d["id"] == board.device]
     assert device["lock"] == "unknown"
+
+
+def test_many_devices_come_in_pages(make_house, tmp_path):
+    house = make_house("http.auth=none")
+    ids = [f"door{n:04}" for n in range(1201)]
+    old = tmp_path / "config.json"
+    old.write_text(json.dumps({"topic": {"2server": "toserver", "2device": ids, "2app_deivce": []}}))
+    assert house.command("import", old).returncode == 0
+    seen, after = [], None
+    while True:
+        page = house.get("/api/v1/devices" + (f"?after={after}" if after else "")).json
+        assert len(page["devices"]) <= 500
+        seen += [device["id"] for device in page["devices"]]
+        after = page["next"]
+        if not after:
+            break
+    assert sorted(seen) == ids
