@@ -79,6 +79,8 @@ static void order_join(const struct order *order, const struct command *command)
     action_count(actions, COUNTER_COMMANDS_JOINED);
     if (command->state == COMMAND_QUEUED)
         told = device && device->presence == PRESENCE_AWAY ? ERR_AWAY : ERR_NO_LINK;
+    else if (command->state == COMMAND_SENT && flight && flight->taken)
+        told = ERR_OK;
     else if (command->state == COMMAND_SENT && flight) {
         err = flight_wait(flight, order->ask);
         if (err == ERR_OK)

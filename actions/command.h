@@ -33,7 +33,7 @@ enum err command_answered(struct action_context *context, const char *word, cons
 void commands_handed_over(struct actions *actions,
                           const char *command_id); /* QoS 2 complete (PUBCOMP) */
 void commands_taken(struct actions *actions,
-                    const char *command_id); /* PUBREC seen: it may be delivered */
+                    const char *command_id); /* PUBREC: handed over, and who waits is told */
 void commands_rejected(struct actions *actions,
                        const char *command_id);   /* the broker said no (reason >= 0x80) */
 void commands_link_up(struct actions *actions);   /* subscribed: kept safe commands go out */

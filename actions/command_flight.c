@@ -51,13 +51,19 @@ enum err flight_wait(struct flight *flight, struct ask *ask)
     return ERR_OK;
 }
 
+void flight_answer(struct actions *actions, struct flight *flight, enum err result)
+{
+    for (size_t i = 0; i < flight->ask_count; i++)
+        ask_settle(actions, flight->asks[i], result);
+    flight->ask_count = 0;
+}
+
 void flight_end(struct actions *actions, struct flight *flight, enum err result)
 {
     if (!flight)
         return;
     HASH_DEL(actions->flights, flight);
-    for (size_t i = 0; i < flight->ask_count; i++)
-        ask_settle(actions, flight->asks[i], result);
+    flight_answer(actions, flight, result);
     free(flight->asks);
     free(flight);
 }

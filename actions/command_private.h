@@ -21,8 +21,8 @@ struct flight {
     uint64_t attempt;        /* which sending: what waits for an older one's commit is void */
     unsigned stalls;         /* actions->stalls when it was noted as sent */
     bool published;
-    bool taken;       /* PUBREC seen: from now on the broker may deliver it */
-    int64_t deadline; /* boot ms; PUBCOMP must be there; INT64_MAX when not published */
+    bool taken;       /* PUBREC seen: it is handed over, the broker may deliver it */
+    int64_t deadline; /* boot ms; PUBREC must be there; INT64_MAX when not published, and then */
     struct ask **asks;
     size_t ask_count, ask_cap;
     UT_hash_handle hh; /* by id */
@@ -31,7 +31,9 @@ struct flight *flight_find(const struct actions *actions, const char *id);
 struct flight *flight_get(struct actions *actions, const char *id); /* made when missing; or NULL */
 /* ERR_LIMIT, ERR_NO_MEMORY: `ask` was not taken. NULL waits for nothing and is fine. */
 enum err flight_wait(struct flight *flight, struct ask *ask);
-/* Tells all who wait and frees it. NULL is fine. */
+/* Tells all who wait. */
+void flight_answer(struct actions *actions, struct flight *flight, enum err result);
+/* The same, and frees it. NULL is fine. */
 void flight_end(struct actions *actions, struct flight *flight, enum err result);
 
 /* Ids of commands or alerts, collected in a walk that must not change the registry. */

@@ -171,8 +171,11 @@ void commands_handed_over(struct actions *actions, const char *command_id)
 void commands_taken(struct actions *actions, const char *command_id)
 {
     struct flight *flight = flight_find(actions, command_id);
-    if (flight && flight->published)
-        flight->taken = true;
+    if (!flight || !flight->published || flight->taken)
+        return;
+    flight->taken = true;
+    flight->deadline = INT64_MAX;
+    flight_answer(actions, flight, ERR_OK);
 }
 
 void commands_rejected(struct actions *actions, const char *command_id)
