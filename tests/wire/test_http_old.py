@@ -141,7 +141,7 @@ def test_another_method_is_405_with_allow(house, method, path):
 
 
 def test_head_of_what_changes_nothing_is_the_get_without_its_body(house):
-    raw = raw_http.exchange(house.http_port, raw_http.request("HEAD", "/hello"))
+    raw = raw_http.exchange(house.http_port, raw_http.request("HEAD", "/hello", ["Connection: close"]))
     assert raw.statuses == [200] and raw.body == b"" and raw.headers["content-length"] == "5"
 
 
