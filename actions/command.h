@@ -48,6 +48,11 @@ void commands_device_back(struct actions *actions, const char *device_id);
 void commands_tick(struct actions *actions);
 /* Boot-clock ms at which something is due, INT64_MAX when nothing is. Commands and alerts. */
 int64_t actions_next_due(const struct actions *actions);
+/* Whether an order waits for the broker to take it. */
+bool commands_wait(const struct actions *actions);
+/* The server stops: who waits for an order is told so, and one that the broker did not take yet
+ * must not be taken any more. The turn is stopped already. */
+void commands_stop(struct actions *actions);
 /* The process stood still until now: unsafe requests are refused with ERR_STALLED until
  * commands_awake(). */
 void commands_stalled(struct actions *actions);

@@ -68,6 +68,22 @@ void flight_end(struct actions *actions, struct flight *flight, enum err result)
     free(flight);
 }
 
+bool commands_wait(const struct actions *actions)
+{
+    for (const struct flight *flight = actions->flights; flight; flight = flight->hh.next)
+        if (flight->published && !flight->taken)
+            return true;
+    return false;
+}
+
+void commands_stop(struct actions *actions)
+{
+    bool waited = commands_wait(actions);
+    commands_free(actions);
+    if (waited)
+        actions->options.ports.drop_link(actions->options.ports.owner, "the server stops");
+}
+
 void commands_free(struct actions *actions)
 {
     struct flight *next;

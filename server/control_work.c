@@ -112,7 +112,9 @@ static void replaced(void *arg, enum err result)
 static void change_store(void *arg)
 {
     struct work *work = arg;
-    if (work->restores)
+    if (work->server->stopping)
+        replaced(work, ERR_STOPPING);
+    else if (work->restores)
         store_restore(work->server->store, work->path, replaced, work);
     else
         store_keep(work->server->store, work->batch, replaced, work);

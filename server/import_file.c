@@ -5,16 +5,34 @@
 #include "server/import_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "server/base/json.h"
 
+/* A pipe that nobody writes to would hold the reader, and with it the server's stop, for ever. */
+static FILE *open_regular(const char *path, struct cause *cause)
+{
+    struct stat found;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    FILE *file = fd >= 0 && !fstat(fd, &found) && S_ISREG(found.st_mode) ? fdopen(fd, "r") : NULL;
+    if (file)
+        return file;
+    cause_set(cause, ERR_NOT_FOUND, "%s: %s", path,
+              fd < 0 ? strerror(errno) : "not a file that can be read: a state file is wanted");
+    if (fd >= 0)
+        close(fd);
+    return NULL;
+}
+
 static enum err read_all(const char *path, struct buf *text, struct cause *cause)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = open_regular(path, cause);
     if (!file)
-        return cause_set(cause, ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
+        return ERR_NOT_FOUND;
     char piece[65536];
     for (size_t len; (len = fread(piece, 1, sizeof piece, file));)
         buf_add(text, piece, len);

@@ -252,25 +252,35 @@ void server_stop(struct server *server, int exit_status)
     uv_stop(&server->loop);
 }
 
+#define STOP_KEEP_MS 3000 /* for the last commit */
+
 static void run_until_closed(struct server *server)
 {
     while (server->closing > 0)
         uv_run(&server->loop, UV_RUN_ONCE);
 }
 
-/* What was acknowledged is on disk already; what is open now gets its last commit, and who waits
- * for it its answer. */
+/* What was acknowledged is on disk already; what is open now gets its last commit, an order on its
+ * way the broker's word, and who waits for either an answer. */
 static void finish_turn(struct server *server)
 {
     if (!server->turn)
         return;
     turn_end(server->turn);
-    int64_t until = clock_boot_ms(&server->clock) + 3000;
-    while (!turn_is_idle(server->turn) && clock_boot_ms(&server->clock) < until) {
+    int64_t begun = clock_boot_ms(&server->clock), spent = 0;
+    while ((spent < STOP_KEEP_MS && !turn_is_idle(server->turn)) ||
+           (spent < COMMAND_HANDOVER_MS && server->actions && commands_wait(server->actions))) {
         uv_run(&server->loop, UV_RUN_NOWAIT);
         turn_end(server->turn);
         usleep(200);
+        spent = clock_boot_ms(&server->clock) - begun;
     }
+    turn_stop(server->turn);
+    if (server->actions)
+        commands_stop(server->actions);
+    if (server->replace)
+        server->replace(server->replace_arg);
+    server->replace = NULL;
 }
 
 static void end_rooms(struct server *server)
@@ -298,21 +308,21 @@ static void end_rooms(struct server *server)
 }
 
 /* Worker threads end with what they still had to do; their last words come through the hop and find
- * the rooms they are for still standing. */
+ * the rooms they are for still standing. So does what the loop's own pool was reading. */
 static void free_rooms(struct server *server)
 {
     store_close(server->store);
     pictures_free(server->pictures);
     hop_drain(server->hop);
+    hop_close(server->hop);
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    hop_free(server->hop);
     turn_free(server->turn);
     control_free(server);
     inbound_free(server->inbound);
     actions_free(server->actions);
     static_files_free(server->files);
     free(server->route_uses);
-    hop_close(server->hop);
-    uv_run(&server->loop, UV_RUN_DEFAULT);
-    hop_free(server->hop);
     if (server->folder_fd >= 0)
         close(server->folder_fd);
 }

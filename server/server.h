@@ -99,8 +99,8 @@ void server_http_options(struct server *server, struct http_options *options);
 void server_on_tick(uv_timer_t *timer);
 void server_on_chores(uv_timer_t *timer);
 /* The store changes as a whole under the registry (import, restore): changes are refused meanwhile,
- * then all is loaded again. `change` starts the work and calls server_replaced() when it is done.
- * ERR_CONFLICT while another one runs. */
+ * then all is loaded again. `change` starts the work and calls server_replaced() when it is done;
+ * called when the server stops, it only ends what waits. ERR_CONFLICT while another one runs. */
 enum err server_replace(struct server *server, void (*change)(void *arg), void *arg);
 void server_replaced(struct server *server);
 

@@ -143,6 +143,8 @@ struct turn_keeper server_keeper(struct server *server)
 
 enum err server_replace(struct server *server, void (*change)(void *arg), void *arg)
 {
+    if (server->stopping)
+        return ERR_STOPPING;
     if (server->replace || server->replacing)
         return ERR_CONFLICT;
     if (turn_ready(server->turn))

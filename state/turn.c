@@ -49,7 +49,7 @@ struct turn {
     struct turn_keeper keeper;
     const struct clock *clock;
     enum turn_state state;
-    enum err trouble; /* ERR_OK exactly in TURN_GOOD, but for turn_free() */
+    enum err trouble; /* ERR_OK exactly in TURN_GOOD; ERR_STOPPING from turn_stop() on */
     int64_t since_at;
     int64_t tried_boot; /* when a probe or a reload was begun; -1: may be tried at once */
     struct turn_part open, flight;
@@ -90,16 +90,33 @@ static void drop_batch(struct turn_part *part)
     part->input = false;
 }
 
+static bool has_changes(const struct turn_part *part)
+{
+    return part->batch != NULL && part->batch->count > 0;
+}
+
+static bool is_stopped(const struct turn *turn)
+{
+    return turn->trouble == ERR_STOPPING;
+}
+
+void turn_stop(struct turn *turn)
+{
+    if (turn == NULL || is_stopped(turn))
+        return;
+    turn->trouble = ERR_STOPPING;
+    turn->lost_input = turn->open.input && has_changes(&turn->open);
+    run_outs(&turn->flight.outs, ERR_STOPPING);
+    run_outs(&turn->open.outs, ERR_STOPPING);
+    drop_batch(&turn->open); /* the one on its way is the keeper's to read until it answers */
+}
+
 void turn_free(struct turn *turn)
 {
     if (turn == NULL)
         return;
-    turn->trouble = ERR_STOPPING;
-    turn->busy = true;
-    run_outs(&turn->flight.outs, ERR_STOPPING);
-    run_outs(&turn->open.outs, ERR_STOPPING);
+    turn_stop(turn);
     drop_batch(&turn->flight);
-    drop_batch(&turn->open);
     registry_free(turn->registry);
     free(turn);
 }
@@ -143,11 +160,6 @@ enum err turn_del(struct turn *turn, enum record_kind kind, const void *record)
     return note(turn, CHANGE_DELETE, kind, record);
 }
 
-static bool has_changes(const struct turn_part *part)
-{
-    return part->batch != NULL && part->batch->count > 0;
-}
-
 /* Whether the registry is what the disk has plus what was noted; when not, it was thrown away. */
 static bool is_trustworthy(const struct turn *turn)
 {
@@ -156,7 +168,7 @@ static bool is_trustworthy(const struct turn *turn)
 
 void turn_out(struct turn *turn, turn_out_fn *fn, void *arg)
 {
-    if (turn->trouble == ERR_STOPPING || !is_trustworthy(turn)) {
+    if (is_stopped(turn) || !is_trustworthy(turn)) {
         fn(arg, turn->trouble);
         return;
     }
@@ -199,7 +211,7 @@ static void hand_over(struct turn *turn)
 
 void turn_end(struct turn *turn)
 {
-    if (turn->flying || turn->busy || turn->trouble == ERR_STOPPING)
+    if (turn->flying || turn->busy || is_stopped(turn))
         return;
     turn->busy = true;
     let_out_open(turn);
@@ -267,6 +279,11 @@ void turn_kept(struct turn *turn, enum err result)
     if (result != ERR_OK && result != ERR_DISK_FULL)
         result = ERR_NOT_KEPT;
     turn->flying = false;
+    if (is_stopped(turn)) {
+        turn->lost_input = turn->lost_input || (result != ERR_OK && turn->flight.input);
+        drop_batch(&turn->flight);
+        return;
+    }
     turn->busy = true;
     bool failed = false;
     if (turn->state == TURN_PROBING)
@@ -286,7 +303,7 @@ void turn_kept(struct turn *turn, enum err result)
 
 void turn_reloaded(struct turn *turn, struct registry *fresh, enum err result)
 {
-    if (turn->state != TURN_RELOADING) {
+    if (turn->state != TURN_RELOADING || is_stopped(turn)) {
         registry_free(fresh);
         return;
     }
@@ -317,7 +334,7 @@ bool turn_exclude(struct turn *turn)
 
 void turn_reload(struct turn *turn)
 {
-    if (turn->state == TURN_EXCLUDED)
+    if (turn->state == TURN_EXCLUDED && !is_stopped(turn))
         begin_reload(turn);
 }
 
@@ -342,7 +359,7 @@ void turn_tick(struct turn *turn)
 {
     if (turn->state != TURN_UNLOADED && turn->state != TURN_REFUSING)
         return;
-    if (turn->flying || turn->busy)
+    if (turn->flying || turn->busy || is_stopped(turn))
         return;
     if (turn->tried_boot >= 0 && clock_boot_ms(turn->clock) - turn->tried_boot < RETRY_MS)
         return;

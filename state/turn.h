@@ -36,8 +36,11 @@ typedef void turn_out_fn(void *arg, enum err kept);
 /* The registry is the turn's from now on (unless NULL, out of memory, is returned). */
 struct turn *turn_new(struct registry *registry, const struct turn_keeper *keeper,
                       const struct clock *clock);
-/* Outs that still wait are called with ERR_STOPPING. The keeper is stopped first: it must be done
- * with the batch on its way and answer no more. */
+/* The end of its work: outs that wait are called with ERR_STOPPING, what was not handed over is
+ * dropped, and the keeper is asked for nothing more; what it still answers changes nothing. */
+void turn_stop(struct turn *turn);
+/* Stops it if that was not done. The keeper must be done with the batch on its way and answer no
+ * more. */
 void turn_free(struct turn *turn);
 
 /* The registry as of now. Don't keep the pointer across turns: a reload replaces it. */

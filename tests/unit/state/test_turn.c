@@ -585,6 +585,24 @@ static void what_still_waits_is_told_that_the_server_stops(void **state)
     set_up(state);
 }
 
+static void after_a_stop_nothing_more_is_asked_of_the_keeper(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "1");
+    OUT(f, "a");
+    turn_end(f->turn);
+    put(f, "2");
+    turn_stop(f->turn);
+    assert_seen(f, "a(STOPPING)");
+    answer(f, ERR_DISK_FULL);
+    OUT(f, "b");
+    turn_tick(f->turn);
+    turn_end(f->turn);
+    turn_reload(f->turn);
+    assert_seen(f, "b(STOPPING)");
+    assert_null(f->flight);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -608,6 +626,7 @@ int main(void)
         CASE(an_exclusion_ends_when_the_last_commit_before_it_fails),
         CASE(a_record_found_in_the_registry_may_be_put),
         CASE(what_still_waits_is_told_that_the_server_stops),
+        CASE(after_a_stop_nothing_more_is_asked_of_the_keeper),
     };
     return cmocka_run_group_tests_name("turn", tests, NULL, NULL);
 }
