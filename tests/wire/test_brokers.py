@@ -51,7 +51,7 @@ def test_a_broker_with_tls(make_house, make_broker, papers):
                        "mqtt.anonymous=all", embedded=False)
     got, here = [], threading.Event()
     board = mqtt.Client(protocol=mqtt.MQTTv311)
-    board.tls_set(f"{papers}/ca.pem")
+    board.tls_set(f"{papers}/ca.pem", tls_version=ssl.PROTOCOL_TLS_CLIENT)
     board.on_message = lambda _c, _u, m: got.append(m.payload.decode())
     board.on_subscribe = lambda *_: here.set()
     board.connect("127.0.0.1", broker.port)
