@@ -88,10 +88,12 @@ class Reader:
 
 
 class FakeBroker:
-    """withhold: names of answers that are not given ("SUBACK", "PUBREC", "PUBCOMP", "CONNACK")."""
+    """withhold: names of answers that are not given ("SUBACK", "PUBREC", "PUBCOMP", "CONNACK").
+    deaf_topics: publishes there are not acknowledged."""
 
     def __init__(self, withhold=(), port=0):
         self.withhold = set(withhold)
+        self.deaf_topics = set()
         self.packets = []
         self.connection = None
         self.links = 0
@@ -191,7 +193,7 @@ class FakeBroker:
         self._keep(link, name, fields)
         answer = {CONNECT: CONNACK, SUBSCRIBE: SUBACK, UNSUBSCRIBE: UNSUBACK, PUBREL: PUBCOMP,
                   PINGREQ: PINGRESP}.get(kind)
-        if kind == PUBLISH and fields["qos"]:
+        if kind == PUBLISH and fields["qos"] and fields["topic"] not in self.deaf_topics:
             answer = PUBACK if fields["qos"] == 1 else PUBREC
         if kind == PUBREC:
             answer = PUBREL

@@ -3,6 +3,7 @@
 measured there must not be ours."""
 
 import contextlib
+import http.client
 import os
 import resource
 import signal
@@ -52,7 +53,8 @@ def test_2_a_suspended_request_is_answered_at_once_without_other_traffic(make_ho
         began = time.monotonic()
         assert house.get(f"/{word}?device={board.device}") == (200, "0")
         times.append(time.monotonic() - began)
-    assert max(times) < 1.0, times
+    # Not resumed at once, each waits for the server's next heartbeat, half a second.
+    assert statistics.median(times) < 0.2, times
 
 
 def test_3_a_thousand_half_open_requests_deny_nobody(open_house):
@@ -160,6 +162,17 @@ def test_13_the_acknowledgement_comes_after_the_commit(fake):
     assert broker.all("PUBLISH", topic="late") == []
 
 
+def test_13_an_unlock_is_on_disk_as_sent_before_it_leaves(fake):
+    broker, house = fake()
+    house.restart(env={"GATEHOUSE_TEST_DIE_BEFORE_COMMIT": "1"})
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        house.get("/unlock?device=door")
+    assert house.wait_end() == -signal.SIGKILL
+    assert broker.all("PUBLISH", payload=b"unlock") == []
+    house.start()
+    assert house.records("commands", word="unlock") == []
+
+
 def test_13_what_was_acknowledged_is_on_disk_after_kill_9(fake):
     broker, house = fake()
     for n in range(20):
@@ -179,8 +192,8 @@ def test_14_an_answer_takes_no_five_milliseconds(make_house):
         board.publish("toserver", f"add_device {board.device} {board.topic} {board.app} {board.app_topic} 1", wait=False)
         board.wait(lambda m: m.text.startswith("hand_shake"), since=seen)
         times.append(time.monotonic() - began)
-    # Without TCP_NODELAY no round is below 5 ms on any machine; with it the quick ones are.
-    assert sorted(times)[len(times) // 4] < 0.005, statistics.quantiles(times)
+    # Without TCP_NODELAY every round waits for a delayed acknowledgement, 40 ms.
+    assert sorted(times)[len(times) // 4] < 0.02, statistics.quantiles(times)
 
 
 FLOOD = """
@@ -307,6 +320,17 @@ def test_18_no_pubrec_within_a_second_is_a_1_and_no_pubrel_ever(fake):
     eventually(lambda: house.get("/readyz").status == 200, 20)
     assert broker.all("PUBREL") == []
     assert len(broker.all("PUBLISH", payload=b"unlock")) == 1, "not sent again on the new link"
+
+
+def test_18_to_several_it_is_0_only_when_all_were_handed_over(fake):
+    broker, house = fake()
+    broker.publish("toserver", "add_device gate gate app2 app2 1")
+    broker.wait("PUBLISH", topic="gate")
+    assert house.get("/lock") == (200, "0")
+    broker.deaf_topics.add("gate")
+    assert house.get("/unlock") == (200, "1")
+    assert broker.all("PUBLISH", topic="door", payload=b"unlock"), "sent to all that can be reached"
+    assert broker.wait("PUBREL", pid=broker.all("PUBLISH", topic="door", payload=b"unlock")[0].fields["pid"])
 
 
 def test_18_a_late_pubrec_just_before_the_link_ends_lets_nothing_go(fake):
