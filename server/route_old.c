@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "actions/words.h"
 #include "server/base/json.h"
@@ -46,6 +47,18 @@ static void dispatch(struct server *server, struct exchange *exchange, const cha
     action_dispatch(server->actions, &action);
 }
 
+/* Whether the body names a device in a way that isn't read: JSON, a broken form, `Device`. */
+static bool body_speaks_of_device(const struct http_request *request)
+{
+    static const char word[] = "device";
+    size_t len = 0;
+    const char *body = http_request_body(request, &len);
+    for (size_t i = 0; i + sizeof word - 1 <= len; i++)
+        if (strncasecmp(body + i, word, sizeof word - 1) == 0)
+            return true;
+    return false;
+}
+
 /* An empty or broken `device` must never mean "all of them": a script whose variable is unset would
  * open every door. */
 static void command_by_address(struct server *server, struct http_request *request,
@@ -55,7 +68,8 @@ static void command_by_address(struct server *server, struct http_request *reque
     const char *device = http_request_query(request, "device");
     if (!device)
         device = http_request_form(request, "device");
-    if (device && strcmp(device, "*") != 0 && !name_is_valid(device, strlen(device))) {
+    bool unread = !device && body_speaks_of_device(request);
+    if (unread || (device && strcmp(device, "*") != 0 && !name_is_valid(device, strlen(device)))) {
         action_count(server->actions, COUNTER_UNKNOWN_DEVICE);
         exchange_text(exchange, 200, "1");
         return;
