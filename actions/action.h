@@ -30,6 +30,7 @@ struct caller {
     bool anonymous;       /* an MQTT sender without a stamp */
     char way[16];         /* "http", "mqtt", "page", "cli" */
     char source[64];      /* address or topic it came by */
+    bool late; /* what it asks lay unread for so long that nothing unsafe may come of it */
 };
 
 /* The end of a request, exactly once, maybe during the dispatch, maybe much later; only after what

@@ -222,7 +222,7 @@ static void order_one(const struct order *order, const char *device_id)
         order_refuse(order, device_id, ERR_NO_DEVICE);
         return;
     }
-    if (order->rule->once && order->actions->stalled) {
+    if (order->rule->once && (order->actions->stalled || order->request->caller.late)) {
         order_refuse(order, device_id, ERR_STALLED);
         return;
     }

@@ -78,6 +78,7 @@ void inbound_message(struct inbound *inbound, const struct mqtt_message *message
     struct turn *turn = actions_turn(inbound->actions);
     struct caller caller = {
         .name = "anonymous", .role = ROLE_NONE, .anonymous = true, .way = "mqtt"};
+    caller.late = message->late;
     text_copy(caller.source, sizeof caller.source, message->topic, strlen(message->topic));
     switch (inbound_judge(turn_registry(turn), inbound->server_topic, message)) {
     case INBOUND_ACT:

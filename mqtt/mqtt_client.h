@@ -23,6 +23,7 @@ struct mqtt_message {
     size_t len;
     int qos;
     bool retain;
+    bool late; /* it may have lain unread for seconds, while the turn let nothing be read */
 };
 
 struct mqtt_options {

@@ -73,7 +73,8 @@ static void on_message(struct mosquitto *mosq, void *obj, const struct mosquitto
                                          .payload = m->payload,
                                          .len = (size_t)m->payloadlen,
                                          .qos = m->qos,
-                                         .retain = m->retain};
+                                         .retain = m->retain,
+                                         .late = link->late};
     link->client->o.on_message(link->client->o.owner, &message);
 }
 
@@ -215,12 +216,26 @@ static bool has_input(const struct mqtt_link *link)
     return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
+/* A commit that takes seconds keeps what comes meanwhile in the socket, where nobody sees its age.
+ */
+static void note_bar(struct mqtt_link *link, bool barred)
+{
+    int64_t now = clock_boot_ms(&link->client->clock);
+    if (barred && link->barred_at == 0)
+        link->barred_at = now;
+    if (barred || link->barred_at == 0)
+        return;
+    link->late = link->late || now - link->barred_at > MQTT_LATE_MS;
+    link->barred_at = 0;
+}
+
 void mqtt_link_read(struct mqtt_link *link)
 {
     struct mqtt_client *client = link->client;
     if (link->dead || !link->connected || client->depth > 0 || in_handshake(link))
         return;
     client->depth++;
+    note_bar(link, !client->o.may_read(client->o.owner));
     /* The socket is asked, not errno: PITFALLS 15. Over TLS what is decrypted already must be taken
      * in full, since the socket will not call for it again. */
     for (int i = 0; !link->dead && client->o.may_read(client->o.owner) && has_input(link); i++) {
@@ -230,6 +245,8 @@ void mqtt_link_read(struct mqtt_link *link)
         check(link, mosquitto_loop_read(link->mosq, 1));
         mqtt_tags_settle(link);
     }
+    if (link->late && !link->dead && !has_input(link))
+        link->late = false;
     client->depth--;
     if (client->input_open) {
         client->input_open = false;
@@ -332,7 +349,9 @@ void mqtt_link_arm(struct mqtt_link *link)
         SSL *ssl = mosquitto_ssl_get(link->mosq);
         events = UV_READABLE | (SSL_want_write(ssl) ? UV_WRITABLE : 0);
     } else {
-        if (client->o.may_read(client->o.owner))
+        bool may_read = client->o.may_read(client->o.owner);
+        note_bar(link, !may_read);
+        if (may_read)
             events |= UV_READABLE;
         if (mosquitto_want_write(link->mosq) && client->o.may_write(client->o.owner))
             events |= UV_WRITABLE;

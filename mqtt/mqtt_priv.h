@@ -33,7 +33,8 @@
 #define MQTT_MAX_PACKET     (256 * 1024)
 #define MQTT_TAG_SIZE       41
 #define MQTT_WHY_SIZE       256
-#define MQTT_REFRESH_FACTOR 20 /* the walk over all topics takes at most 1/20 of the time */
+#define MQTT_LATE_MS        2000 /* CONTRACT 2.3: what waited longer for us to read is late */
+#define MQTT_REFRESH_FACTOR 20   /* the walk over all topics takes at most 1/20 of the time */
 
 enum sub_state {
     SUB_IDLE,    /* not on this link, or the broker refused it */
@@ -81,16 +82,18 @@ struct mqtt_link {
     struct mosquitto *mosq;
     int fd; /* the library's; it may close it at any of our calls */
     bool polled;
-    int armed;       /* events the poll is started for */
-    bool connected;  /* TCP */
-    bool accepted;   /* CONNACK */
-    bool up;         /* and subscribed; on_up was called */
-    bool dead;       /* nothing more may happen on it; buried as soon as the library returns */
-    bool hard;       /* unread and unwritten: reset the connection */
-    int64_t up_at;   /* uv_now of on_up */
-    bool log_on;     /* the library's log callback is set */
-    int in_flight;   /* publishes that on_publish is still to come for */
-    int needed_open; /* needed pieces on their way */
+    int armed;         /* events the poll is started for */
+    bool connected;    /* TCP */
+    bool accepted;     /* CONNACK */
+    bool up;           /* and subscribed; on_up was called */
+    bool dead;         /* nothing more may happen on it; buried as soon as the library returns */
+    bool hard;         /* unread and unwritten: reset the connection */
+    int64_t up_at;     /* uv_now of on_up */
+    int64_t barred_at; /* boot clock: since when the turn lets nothing be read; 0: it does */
+    bool late;         /* what lies in the socket may be from a long bar; until it is empty */
+    bool log_on;       /* the library's log callback is set */
+    int in_flight;     /* publishes that on_publish is still to come for */
+    int needed_open;   /* needed pieces on their way */
     bool background_open;
     struct mqtt_piece *pieces;
     char why[MQTT_WHY_SIZE];

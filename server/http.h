@@ -98,6 +98,9 @@ enum err http_request_file_result(const struct http_request *request);
 const char *http_request_peer(const struct http_request *request);
 /* The local address this request came to, text without port. */
 const char *http_request_local(const struct http_request *request);
+/* How long the last bytes of the request lay in the socket before they were read, or have been
+ * there since. -1: unknown. */
+int64_t http_request_waited_ms(const struct http_request *request);
 /* A pointer of the owner's. */
 void *http_request_data(const struct http_request *request);
 void http_request_set_data(struct http_request *request, void *data);

@@ -11,6 +11,7 @@
  */
 #include "server/http_priv.h"
 
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -265,6 +266,17 @@ const char *http_request_peer(const struct http_request *request)
 const char *http_request_local(const struct http_request *request)
 {
     return request->connection->local;
+}
+
+/* The kernel knows when a segment came, also of a connection that waited to be accepted. */
+int64_t http_request_waited_ms(const struct http_request *request)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+
+    if (getsockopt(request->connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return -1;
+    return info.tcpi_last_data_recv;
 }
 
 void *http_request_data(const struct http_request *request)

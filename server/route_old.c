@@ -44,6 +44,7 @@ static void dispatch(struct server *server, struct exchange *exchange, const cha
         .done = command_done,
         .done_arg = exchange_hold(exchange),
     };
+    action.caller.late = http_request_waited_ms(exchange->request) > SERVER_LATE_MS;
     action_dispatch(server->actions, &action);
 }
 

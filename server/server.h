@@ -25,6 +25,10 @@
 struct control;
 struct static_files;
 
+/* CONTRACT 2.3: a server that stood still for longer refuses what it finds waiting; so it does with
+ * a request that waited as long for a place among the connections. */
+#define SERVER_LATE_MS 2000
+
 struct server {
     const struct config *config;
     struct clock clock;

@@ -16,8 +16,6 @@
 #include "server/exchange.h"
 #include "server/routes.h"
 
-/* CONTRACT 2.3: a server that stood still for longer refuses what it finds waiting. */
-#define STANDSTILL_MS 2000
 /* How long after it what is read may still have waited. */
 #define WAKING_MS 250
 /* The heartbeat that tells a standstill from having nothing to do. */
@@ -28,7 +26,7 @@ bool server_wake(void *owner)
     struct server *server = owner;
     int64_t now = clock_boot_ms(&server->clock), gap = now - server->last_turn_boot;
     server->last_turn_boot = now;
-    if (gap <= STANDSTILL_MS)
+    if (gap <= SERVER_LATE_MS)
         return true;
     log_warn("server",
              "stood still for %" PRId64 " ms: the link to the broker is dropped unread, unsafe "

@@ -224,6 +224,18 @@ static void after_a_standstill_unlocks_are_refused_until_it_is_over(void **state
     assert_int_equal(rig->sent_count, 1);
 }
 
+static void an_unlock_that_lay_unread_is_refused_and_a_lock_is_not(void **state)
+{
+    struct rig *rig = *state;
+    struct caller caller = {.name = "late", .role = ROLE_MEMBER, .way = "mqtt", .late = true};
+    action_payload(rig->actions, &caller, "unlock device", strlen("unlock device"));
+    rig_settle(rig);
+    assert_int_equal(rig->sent_count, 0);
+    action_payload(rig->actions, &caller, "lock device", strlen("lock device"));
+    rig_settle(rig);
+    assert_int_equal(rig_count_sent(rig, "todevice", "lock"), 1);
+}
+
 static void an_unlock_that_waited_for_its_commit_through_a_standstill_is_not_sent(void **state)
 {
     struct rig *rig = *state;
@@ -572,6 +584,7 @@ int main(void)
         TEST(without_a_link_an_unlock_is_refused_at_once),
         TEST(an_unlock_for_a_device_that_is_away_is_refused_at_once),
         TEST(after_a_standstill_unlocks_are_refused_until_it_is_over),
+        TEST(an_unlock_that_lay_unread_is_refused_and_a_lock_is_not),
         TEST(an_unlock_that_waited_for_its_commit_through_a_standstill_is_not_sent),
         TEST(an_unlock_whose_commit_took_too_long_is_not_sent),
         TEST(an_unlock_whose_link_went_while_it_was_committed_is_not_sent),

@@ -61,6 +61,7 @@ static void on_message(void *owner, const struct mqtt_message *message)
     snprintf(f->payload, sizeof f->payload, "%.*s", (int)message->len,
              message->payload != NULL ? (const char *)message->payload : "");
     f->retain = message->retain;
+    f->late = message->late;
     if (f->drop_on_message)
         mqtt_client_drop(f->client, "dropped");
 }

@@ -25,7 +25,7 @@ struct fixture {
     int ups, downs, messages, begins, ends, wakes, settles;
     char events[4096]; /* one word an event: "up down taken:a over:a rejected:a" */
     char topic[256], payload[256];
-    bool retain;
+    bool retain, late;
     char why[256];
     bool closed;
 };
