@@ -13,6 +13,7 @@
 #define COMMAND_DEVICE_OPEN  32    /* open commands of one device at most */
 #define COMMAND_DEVICE_KNOWN 64    /* with the ended ones; older ones are forgotten early */
 #define COMMAND_ASKERS       256   /* who may wait for one command */
+#define COMMAND_COMPLETE_MS  10000 /* from PUBREC to PUBCOMP at most */
 #define COMMAND_WALK_MS      1000  /* the wall clock may jump: look at all commands this often */
 
 /* command_flight.c */
@@ -22,7 +23,7 @@ struct flight {
     unsigned stalls;         /* actions->stalls when it was noted as sent */
     bool published;
     bool taken;       /* PUBREC seen: it is handed over, the broker may deliver it */
-    int64_t deadline; /* boot ms; PUBREC must be there; INT64_MAX when not published, and then */
+    int64_t deadline; /* boot ms; PUBREC must be there, then PUBCOMP; INT64_MAX: not published */
     struct ask **asks;
     size_t ask_count, ask_cap;
     UT_hash_handle hh; /* by id */

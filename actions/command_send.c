@@ -174,7 +174,14 @@ void commands_taken(struct actions *actions, const char *command_id)
     if (!flight || !flight->published || flight->taken)
         return;
     flight->taken = true;
-    flight->deadline = INT64_MAX;
+    /* PUBREL, with which the broker delivers, is still to leave: when it hasn't by the end of the
+     * command's time, the link that holds it is ended, so that it never does. */
+    const struct command *command = registry_command(actions_registry(actions), command_id);
+    int64_t left = command ? command_remaining(actions, command) : 0;
+    flight->deadline =
+        actions_boot(actions) + (left < COMMAND_COMPLETE_MS ? left : COMMAND_COMPLETE_MS);
+    if (flight->deadline < actions->flight_due)
+        actions->flight_due = flight->deadline;
     flight_answer(actions, flight, ERR_OK);
 }
 

@@ -235,6 +235,8 @@ class House:
 
     def pause(self):
         os.kill(self.process.pid, signal.SIGSTOP)
+        stat = pathlib.Path(f"/proc/{self.process.pid}/stat")
+        eventually(lambda: stat.read_text().rsplit(")", 1)[1].split()[0] == "T", 5, "all of it stands still")
 
     def resume(self):
         os.kill(self.process.pid, signal.SIGCONT)

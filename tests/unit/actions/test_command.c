@@ -126,7 +126,7 @@ static void without_the_acknowledgement_within_a_second_the_link_is_ended(void *
     assert_int_equal(rig->drops, 1);
 }
 
-static void a_taken_one_without_completion_ends_as_unknown(void **state)
+static void a_taken_one_without_completion_ends_as_unknown_and_with_its_link(void **state)
 {
     struct rig *rig = *state;
     enum err answer;
@@ -141,6 +141,8 @@ static void a_taken_one_without_completion_ends_as_unknown(void **state)
     rig_advance(rig, 9000);
     assert_int_equal(rig_command(rig, "device")->state, COMMAND_UNKNOWN);
     assert_int_equal(rig->sent_count, 1);
+    /* What the library still holds of it must not leave any more. */
+    assert_int_equal(rig->drops, 1);
 }
 
 static void a_lock_that_the_broker_did_not_take_goes_out_with_the_next_link(void **state)
@@ -577,7 +579,7 @@ int main(void)
         TEST(an_unlock_whose_commit_fails_does_not_happen),
         TEST(an_asker_is_answered_when_the_broker_has_it_and_that_is_on_disk),
         TEST(without_the_acknowledgement_within_a_second_the_link_is_ended),
-        TEST(a_taken_one_without_completion_ends_as_unknown),
+        TEST(a_taken_one_without_completion_ends_as_unknown_and_with_its_link),
         TEST(a_lock_that_the_broker_did_not_take_goes_out_with_the_next_link),
         TEST(a_broker_that_says_no_ends_it_as_refused),
         TEST(a_publish_that_fails_leaves_nothing_behind),
