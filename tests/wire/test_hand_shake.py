@@ -166,6 +166,18 @@ def test_the_existing_phone_names_itself_otherwise_than_the_board_named_it(make_
     eventually(lambda: house.records("commands", device_id="device")[0]["state"] == "done")
 
 
+def test_a_refusal_does_not_go_where_a_board_answers_its_phone(make_house):
+    house = make_house("http.auth=none")
+    for payload in ("add_device device todevice app app 1", "add_app device todevice app toapp 1"):
+        house.say(payload)
+    house.settle()
+    since, before = house.watch.count(), house.counters()
+    house.say("add_device a+b app x y 1")
+    house.counted("hand_shake_refused", before)
+    house.settle()
+    assert house.watch.on("app", since) == []
+
+
 def test_a_board_named_by_an_app_alone_sets_its_own_topic_later(house):
     dev = fresh("device")
     house.say(f"add_app {dev} wrong-{dev} {dev}-app {dev}-app 1")
