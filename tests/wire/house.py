@@ -91,6 +91,7 @@ class Reply:
 
     @property
     def json(self):
+        assert self.type == "application/json", self
         return json.loads(self.body)
 
     @property
