@@ -49,6 +49,7 @@ UNIT_LIB := $(patsubst %.c,$(OUT)/%.o,$(filter-out $(UNIT_SRC),$(shell find test
 .DEFAULT_GOAL := all
 
 all: build/gatehouse build/gatehouse-sim ## build build/gatehouse and build/gatehouse-sim
+	@:
 
 build/gatehouse build/gatehouse-sim: build/%: $(OUT)/% FORCE
 	@cmp -s $< $@ || install -m 755 $< $@
@@ -81,33 +82,35 @@ deps: ## install what building and running needs (apt; as root or with sudo)
 deps-test: ## install what the tests need
 	@packaging/deps.sh test
 
+# As many compilers as processors, where the command line says nothing else.
+jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 run: ## install what is missing, build, start the server with its own broker
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(jobs) all
 	@exec build/gatehouse
 
 demo: ## the whole story in half a minute: server, board, phone, camera
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(jobs) all
 	@examples/demo.sh
 
 SANITIZE := SAN=address,undefined
 check: ## install what the tests need, build with sanitizers, run all tests
 	@$(MAKE) --no-print-directory deps-test
-	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory $(SANITIZE) san
+	@$(MAKE) --no-print-directory $(jobs) all
+	@$(MAKE) --no-print-directory $(jobs) $(SANITIZE) san
 	@tests/run_all.sh
 
 san: $(OUT)/gatehouse $(OUT)/gatehouse-sim $(UNIT_BIN)
 unit: ## the unit tests alone (with sanitizers)
-	@$(MAKE) --no-print-directory $(SANITIZE) san && tests/run_unit.sh
+	@$(MAKE) --no-print-directory $(jobs) $(SANITIZE) san && tests/run_unit.sh
 wire: ## the tests over the wire alone (with sanitizers)
-	@$(MAKE) --no-print-directory $(SANITIZE) san && tests/run_wire.sh
+	@$(MAKE) --no-print-directory $(jobs) $(SANITIZE) san && tests/run_wire.sh
 lint: ## the arrow, banned functions, formatting, clang-tidy, cppcheck
 	@tests/lint/run.sh
 fuzz-replay: ## the fuzz targets over their seeds
 	@tests/fuzz/run.sh replay
-fuzz: ## fuzz each target for SECONDS (60)
+fuzz: ## fuzz each target for SECONDS_EACH (60)
 	@tests/fuzz/run.sh fuzz
 BENCH_BIN := $(patsubst tests/bench/%.c,build/bench/%,$(wildcard tests/bench/*.c))
 build/bench/%: $(OUT)/tests/bench/%.o $(filter-out %/sim_main.o,$(SIM_OBJ))

@@ -4,6 +4,7 @@
 # "N passed, M failed": unit tests and wire tests each count as themselves, the others as one.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+unset MAKEFLAGS MFLAGS MAKELEVEL # of the make that called: its job server is not for the makes below
 logs=$(mktemp -d) || exit 1
 trap 'rm -rf "$logs"' EXIT
 passed=0 failed=0 bad=()
