@@ -52,11 +52,26 @@ static void give_folder(int fd)
         close(fd);
 }
 
+/* What only reads leaves no folder behind where there was nothing. */
+static enum err must_have_state(const struct cli *cli, struct cause *cause)
+{
+    char path[PATH_MAX];
+    int len = snprintf(path, sizeof path, "%s/gatehouse.db", cli->config.data_dir);
+    if (len > 0 && (size_t)len < sizeof path && (!access(path, F_OK) || errno != ENOENT))
+        return ERR_OK;
+    return cause_set(cause, ERR_NOT_FOUND,
+                     "there is no state in %s: start the server there once, or set data_dir "
+                     "(--config FILE, --set data_dir=DIR) as the server has it",
+                     cli->config.data_dir);
+}
+
 int cli_export(struct cli *cli)
 {
     struct cause cause = {""};
-    int fd;
-    enum err err = take_folder(cli, &fd, &cause);
+    int fd = -1;
+    enum err err = must_have_state(cli, &cause);
+    if (!err)
+        err = take_folder(cli, &fd, &cause);
     if (!err)
         err = transfer_export(cli->config.data_dir, stdout, now_at(), &cause);
     if (!err && fflush(stdout))
@@ -146,8 +161,10 @@ int cli_backup(struct cli *cli)
 {
     struct cause cause = {""};
     static char what[] = "backup";
-    int fd, hold = -1;
-    enum err err = take_folder(cli, &fd, &cause);
+    int fd = -1, hold = -1;
+    enum err err = must_have_state(cli, &cause);
+    if (!err)
+        err = take_folder(cli, &fd, &cause);
     if (!err && fd < 0)
         err = cli_ask_server(cli->config.data_dir, "{\"do\":\"hold\"}\n", NULL, &hold, &cause);
     if (!err)

@@ -315,7 +315,9 @@ static void free_rooms(struct server *server)
     pictures_free(server->pictures);
     hop_drain(server->hop);
     hop_close(server->hop);
-    uv_run(&server->loop, UV_RUN_DEFAULT);
+    /* Not one run: the uv_stop() of a start that failed would still end that before it began. */
+    while (uv_loop_alive(&server->loop))
+        uv_run(&server->loop, UV_RUN_ONCE);
     hop_free(server->hop);
     turn_free(server->turn);
     control_free(server);

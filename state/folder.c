@@ -29,7 +29,9 @@ enum err folder_make(const char *path, struct cause *cause)
     if (error == EEXIST && stat(path, &found) == 0 && S_ISDIR(found.st_mode))
         return ERR_OK;
     return cause_set(cause, folder_err(error), "the folder %s can't be made: %s", path,
-                     error == EEXIST ? "there is something else of that name" : strerror(error));
+                     error == EEXIST   ? "there is something else of that name"
+                     : error == ENOENT ? "the folder that it is to be in is missing"
+                                       : strerror(error));
 }
 
 enum err folder_sync(const char *path, struct cause *cause)
@@ -115,16 +117,21 @@ static void write_holder(int fd)
 enum err folder_lock(const char *data_dir, int *fd, struct cause *cause)
 {
     *fd = -1;
-    enum err made = folder_make(data_dir, cause);
+    struct cause why;
+    enum err made = folder_make(data_dir, &why);
     if (made != ERR_OK)
-        return made;
+        return cause_set(cause, made, "%s; data_dir must be a folder that this user may write to",
+                         why.text);
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/lock", data_dir) >= (int)sizeof path)
         return cause_set(cause, ERR_IO, "the name of the data folder is too long");
     /* O_CLOEXEC: the broker, a child, must not hold the lock after the server's end. */
     int lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (lock < 0)
-        return cause_set(cause, folder_err(errno), "%s can't be opened: %s", path, strerror(errno));
+        return cause_set(cause, folder_err(errno),
+                         "%s can't be opened: %s; data_dir must be a folder that this user may "
+                         "write to",
+                         path, strerror(errno));
     if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
         int error = errno;
         char holder[48];
