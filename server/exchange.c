@@ -109,6 +109,10 @@ static enum err check_origin(struct server *server, struct http_request *request
         .local_address = http_request_local(request),
         .local_port = server->http_port,
         .own_hosts = server->host_list,
+        .by_address_alone = (route->flags & ROUTE_OLD) && route->role >= ROLE_MEMBER &&
+                            !http_request_header(request, "Authorization") &&
+                            !http_request_cookie(request, AUTH_COOKIE),
+        .user_agent = http_request_header(request, "User-Agent"),
     };
     const char *why = NULL;
     enum err err = http_origin_check(&input, &why);

@@ -39,6 +39,11 @@ struct origin_input {
     const char *local_address;
     int local_port;
     const char *const *own_hosts;
+    /* It changes something and brings no credential: then a browser must say which page asks. To an
+     * address without TLS it sends no Sec-Fetch-Site, and a page can have its images fetched without
+     * Origin and Referer. */
+    bool by_address_alone;
+    const char *user_agent;
 };
 /* ERR_OK or ERR_FORBIDDEN. */
 enum err http_origin_check(const struct origin_input *input, const char **why);

@@ -167,6 +167,12 @@ static bool page_is_ours(const struct origin_input *input, const char *url)
     return false;
 }
 
+/* They all call themselves so (RFC 9110 10.1.5 leaves it free), and no page can change it. */
+static bool is_browser(const char *user_agent)
+{
+    return user_agent != NULL && strncasecmp(user_agent, "Mozilla/", strlen("Mozilla/")) == 0;
+}
+
 enum err http_origin_check(const struct origin_input *input, const char **why)
 {
     struct authority host;
@@ -182,6 +188,9 @@ enum err http_origin_check(const struct origin_input *input, const char **why)
         return refuse(why, "Origin is foreign");
     if (input->referer != NULL && !page_is_ours(input, input->referer))
         return refuse(why, "Referer is foreign");
+    if (input->by_address_alone && is_browser(input->user_agent) && input->sec_fetch_site == NULL &&
+        input->origin == NULL && input->referer == NULL)
+        return refuse(why, "a browser that does not say which page asks");
     if (why != NULL)
         *why = "";
     return ERR_OK;

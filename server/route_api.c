@@ -42,18 +42,31 @@ static void reply_session(struct exchange *exchange, const char *session, int ma
     exchange_reply_kept(exchange, 204, NULL, NULL);
 }
 
+/* Who the bearer token stands for. Asked anew: where everybody is let in (http.auth none) nobody
+ * must get a session that outlives that. */
+static enum err bearer_caller(struct server *server, struct http_request *request,
+                              struct caller *caller)
+{
+    struct auth_input input = {
+        .authorization = http_request_header(request, "Authorization"),
+        .peer = http_request_peer(request),
+        .now_at = clock_wall_ms(&server->clock),
+    };
+    return auth_identify(turn_registry(server->turn), &input, caller);
+}
+
 /* A bearer token in the header, or a single-use code in the body, becomes a session. */
 void route_session_new(struct server *server, struct http_request *request)
 {
     struct exchange *exchange = exchange_of(request);
-    const struct caller *caller = &exchange->caller;
+    struct caller caller;
     int64_t now_at = clock_wall_ms(&server->clock);
     char code[SECRET_TOKEN_SIZE], session[SECRET_TOKEN_SIZE];
-    enum err err = ERR_UNAUTHORIZED;
+    enum err err = ERR_OK;
     if (body_code(request, code))
         err = auth_code_exchange(server->turn, code, now_at, session);
-    else if (caller->role != ROLE_NONE && http_request_header(request, "Authorization"))
-        err = auth_token_create(server->turn, TOKEN_SESSION, caller->name, caller->role, now_at,
+    else if (!(err = bearer_caller(server, request, &caller)))
+        err = auth_token_create(server->turn, TOKEN_SESSION, caller.name, caller.role, now_at,
                                 AUTH_SESSION_MS, session);
     if (err)
         exchange_error(exchange, err);

@@ -123,3 +123,16 @@ def test_http_auth_none_leaves_all_open(open_house):
     board = open_house.board()
     assert open_house.get(f"/unlock?device={board.device}", token=False) == (200, "0")
     assert open_house.get("/api/v1/devices", token=False).status == 200
+
+
+def test_where_everybody_is_let_in_nobody_gets_a_session_that_outlives_that(make_house):
+    house = make_house("http.auth=none")
+    kind = {"Authorization": "Bearer " + "0" * 64}
+    assert house.post("/api/v1/session", token=False, headers=kind).status == 401
+    assert house.post("/api/v1/session", token=False, headers={"Cookie": "a=b"}).status == 401
+    token = house.make_token("viewer")
+    answer = house.post("/api/v1/session", token=token)
+    assert answer.status == 204
+    cookie = answer.headers["Set-Cookie"].split(";")[0]
+    house.restart(sets={"http.auth": "token"})
+    assert house.get("/unlock", token=False, headers={"Cookie": cookie}).status == 403, "a viewer's"

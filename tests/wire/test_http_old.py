@@ -195,6 +195,19 @@ def test_a_foreign_page_moves_no_door_also_without_sign_in(open_house, headers):
     assert board.orders() == []
 
 
+@pytest.mark.parametrize("word", ["lock", "unlock"])
+def test_a_foreign_page_moves_no_door_by_an_image_without_a_referer(open_house, word):
+    """What a browser sends for <img referrerpolicy="no-referrer"> to an address without TLS."""
+    board = open_house.board()
+    browser = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+               "Accept": "image/avif,image/webp,*/*"}
+    assert open_house.get(f"/{word}?device={board.device}", headers=browser).status == 403
+    open_house.settle()
+    assert board.orders() == []
+    own = {**browser, "Origin": open_house.url}
+    assert open_house.post(f"/{word}?device={board.device}", headers=own) == (200, "0")
+
+
 def test_our_own_page_and_a_plain_client_are_welcome(house):
     for headers in ({"Origin": house.url}, {"Referer": house.url + "/"}, {"Sec-Fetch-Site": "same-origin"},
                     {"Sec-Fetch-Site": "none"}, {"Host": f"127.0.0.1:{house.http_port}"}, {"Host": f"localhost:{house.http_port}"}):
