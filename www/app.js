@@ -20,7 +20,9 @@ function show(element, visible) {
 
 function timeText(value) {
   const time = new Date(value);
-  return !value || Number.isNaN(time.getTime()) ? "never" : time.toLocaleString();
+  if (!value || Number.isNaN(time.getTime())) return "never";
+  const today = time.toDateString() === new Date().toDateString();
+  return today ? time.toLocaleTimeString() : time.toLocaleString();
 }
 
 function setConnection(text) {
@@ -88,19 +90,18 @@ async function signOut() {
 
 // ---- what is
 
-function stateText(device) {
-  const texts = {
-    locked: "Locked",
-    unlocked: "Unlocked",
-    jammed: "Jammed",
-  };
-  return texts[device.lock] || "Not known: the lock has not said";
+const STATES = { locked: "Locked", unlocked: "Unlocked", jammed: "Jammed" };
+
+function showState(element, lock) {
+  const known = Object.hasOwn(STATES, lock);
+  element.textContent = known ? STATES[lock] : "Not known: the lock has not said";
+  element.className = "state " + (known ? lock : "unknown");
 }
 
 function detailText(device) {
-  const presence = { here: "connected", away: "away" }[device.presence] || "presence not known";
-  const said = device.lock && device.lock !== "unknown" ? "said " + timeText(device.changed_at) + ", " : "";
-  return said + "last heard " + timeText(device.seen_at) + ", " + presence;
+  const since = device.lock && device.lock !== "unknown" ? "since " + timeText(device.changed_at) + ", " : "";
+  const presence = { here: ", connected", away: ", away" }[device.presence] || ""; // not known: nothing is said
+  return since + "last heard " + timeText(device.seen_at) + presence;
 }
 
 function makeRow(device) {
@@ -156,7 +157,7 @@ function showDevices(devices) {
       rows.set(device.id, row);
       list.append(row.item);
     }
-    row.state.textContent = stateText(device);
+    showState(row.state, device.lock);
     row.detail.textContent = detailText(device);
     row.seen = device.seen_at;
     settlePress(row, device);
