@@ -81,13 +81,7 @@ progress() {
         esac
         if [ $((SECONDS - told)) -ge 4 ] && [ "$total" -gt 0 ]; then
             told=$SECONDS
-            if [ "$ready" -gt 0 ]; then
-                echo "    $ready of $total packages set up"
-            elif [ "$unpacked" -gt 0 ]; then
-                echo "    $unpacked of $total packages unpacked"
-            else
-                echo "    downloading $total packages"
-            fi
+            echo "    $unpacked unpacked, $ready set up, of $total packages"
         fi
     done
 }
