@@ -101,6 +101,10 @@ def test_the_test_address_takes_json_without_a_content_type(house):
     {"name": 1, "topic": "DEV", "topic2": "app", "time": "1"},
     {"topic": "DEV"},
     {},
+    {"name": "unlock"},
+    {"name": "unlock", "topic": ""},
+    {"name": "unlock", "topic": "a b"},
+    {"name": "unlock", "topic": 1},
     {"name": "unlock", "topic": "nobody-there", "topic2": "app", "time": "1"},
 ])
 def test_another_name_or_device_is_a_1(house, order):
@@ -181,7 +185,7 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("path", ["/unlock", "/lock", "/get_pic", "/data"])
+@pytest.mark.parametrize("path", ["/hello", "/unlock", "/lock", "/get_pic", "/data"])
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN.keys())
 def test_a_foreign_page_is_refused(house, path, headers):
     assert house.get(path, headers=headers).status == 403

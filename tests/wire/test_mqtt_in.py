@@ -82,6 +82,16 @@ def test_the_boards_answer_ends_the_command(house, state, end, lock, where):
         assert house.records("devices", id=board.device)[0]["lock"] == lock
 
 
+def test_an_answer_on_the_topic_that_the_phone_gave_itself_counts_too(house):
+    board, own = house.board(answer=None), fresh("toapp")
+    house.say(f"add_app {board.device} {board.topic} {board.app} {own} 2020-07-31 11:03:20.123456")
+    house.watch.wait(lambda m: m.topic == own)
+    house.say(f"unlock {board.device} {board.app} 20200731110320")
+    board.wait_orders("unlock")
+    board.respond("unlock", "0", own)
+    eventually(lambda: house.records("commands", device_id=board.device)[0]["state"] == "done")
+
+
 def test_a_lock_response_says_locked(house):
     board = house.board()
     house.say(f"lock {board.device} {board.app}")
@@ -121,13 +131,14 @@ def test_the_server_does_not_act_on_its_own_alert(make_house):
 def test_the_servers_topic_can_be_configured(make_house):
     house = make_house("mqtt.server_topic=home/front")
     board = house.peer(["dev1"])
-    board.publish("toserver", "add_device dev1 dev1 app1 app1 1")
+    board.publish("toserver", "add_device dev1 dev1 nobody nobody 1")
     board.publish("home/front", "add_device dev1 dev1 app1 app1 2")
     assert board.wait(lambda m: m.topic == "dev1").text == "hand_shake app1 dev1 0"
     assert len(board.messages) == 1
 
 
-def test_data_sets_a_key_that_data_shows(house):
+@pytest.mark.parametrize("value", ["21.5", 'front "door", left', "C:\\\\new", "{}", "\u00fc"])
+def test_data_sets_a_key_that_data_shows(house, value):
     key = fresh("key")
-    house.say(f"data {key} 21.5")
-    eventually(lambda: house.get("/data").json.get(key) == "21.5")
+    house.say(f"data {key} {value}")
+    eventually(lambda: house.get("/data").json.get(key) == value)

@@ -35,6 +35,7 @@ def test_the_newest_under_a_name_a_topic_and_a_time(house):
     name, topic = fresh("pic") + ".jpg", fresh("door")
     for time, text in (("1", "a"), ("1", "b"), ("2", "c")):
         house.upload(pictures.jpeg(name + text), pic_name=name, topic=topic, time=time)
+    house.upload(pictures.jpeg(name + "elsewhere"), pic_name=name, topic=fresh("door"), time="1")
     house.upload(pictures.jpeg("another"))
     assert get_pic(house, pic_name=name, topic=topic, time="1").body == pictures.jpeg(name + "b")
     assert get_pic(house, pic_name=name, topic=topic, time="2").body == pictures.jpeg(name + "c")

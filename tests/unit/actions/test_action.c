@@ -230,6 +230,27 @@ static enum err say_exec(struct action_context *context)
     return ERR_OK;
 }
 
+/* Whom the broker vouches for has a topic of its own, paired or not. */
+static void an_answer_may_go_to_the_askers_own_topic(void **state)
+{
+    struct rig *rig = *state;
+    struct caller phone = {.name = "phone", .way = "mqtt", .role = ROLE_MEMBER};
+    assert_int_equal(action_register(rig->actions, &action_hello), ERR_OK);
+    rig_board(rig, "device", "todevice");
+    rig_mqtt(rig, "add_app other toother phone tophone 1 2");
+    rig->sent_count = 0;
+    static const char own[] = "hello device tophone";
+    action_payload(rig->actions, &phone, own, strlen(own));
+    rig_settle(rig);
+    assert_int_equal(rig->sent_count, 1);
+    assert_string_equal(rig_last(rig)->topic, "tophone");
+    /* A token of that name, by HTTP, is no app. */
+    text_copy(phone.way, sizeof phone.way, "http", 4);
+    action_payload(rig->actions, &phone, own, strlen(own));
+    rig_settle(rig);
+    assert_int_equal(rig->sent_count, 1);
+}
+
 static void an_answer_never_begins_with_a_command_word(void **state)
 {
     struct rig *rig = *state;
@@ -376,6 +397,7 @@ int main(void)
         TEST(roles_decide_by_http),
         TEST(a_row_is_added_at_run_time_once_and_only_with_a_good_word),
         TEST(an_answer_goes_only_to_apps_paired_with_the_device),
+        TEST(an_answer_may_go_to_the_askers_own_topic),
         TEST(an_answer_never_begins_with_a_command_word),
         TEST(an_answer_waits_for_the_commit),
         TEST(on_an_apps_topic_only_answers_of_boards_count),
