@@ -20,7 +20,7 @@ static int64_t rig_boot_ms(void *arg)
     return ((struct rig *)arg)->boot;
 }
 
-static bool rig_link_up(void *owner)
+static bool rig_has_link(void *owner)
 {
     return ((struct rig *)owner)->link;
 }
@@ -121,7 +121,7 @@ int rig_setup(void **state)
                                             .server_topic = "toserver",
                                             .clock = &rig->clock,
                                             .ports = {.owner = rig,
-                                                      .link_up = rig_link_up,
+                                                      .link_up = rig_has_link,
                                                       .publish = rig_publish,
                                                       .drop_link = rig_drop_link,
                                                       .topics_changed = rig_topics_changed,
@@ -129,6 +129,14 @@ int rig_setup(void **state)
     rig_start(rig);
     *state = rig;
     return 0;
+}
+
+int rig_setup_board(void **state)
+{
+    int failed = rig_setup(state);
+    if (!failed)
+        rig_board(*state, "device", "todevice");
+    return failed;
 }
 
 static void rig_stop(struct rig *rig)
@@ -182,6 +190,13 @@ void rig_settle(struct rig *rig)
         rig_answer(rig);
         turn_end(rig->turn);
     }
+}
+
+void rig_answer_all(struct rig *rig)
+{
+    rig->by_hand = false;
+    rig_answer(rig);
+    rig_settle(rig);
 }
 
 void rig_advance(struct rig *rig, int64_t ms)
@@ -247,6 +262,28 @@ void rig_board(struct rig *rig, const char *id, const char *topic)
     rig_mqtt(rig, payload);
     assert_non_null(registry_device(rig_registry(rig), id));
     rig->sent_count = 0;
+}
+
+void rig_presence(struct rig *rig, const char *id, enum presence presence)
+{
+    struct device device = *registry_device(rig_registry(rig), id);
+    device.presence = presence;
+    assert_int_equal(turn_put(rig->turn, REC_DEVICE, &device), ERR_OK);
+    rig_settle(rig);
+}
+
+void rig_link_up(struct rig *rig)
+{
+    rig->link = true;
+    commands_link_up(rig->actions);
+    rig_settle(rig);
+}
+
+void rig_hand_over(struct rig *rig)
+{
+    commands_taken(rig->actions, rig_last(rig)->tag);
+    commands_handed_over(rig->actions, rig_last(rig)->tag);
+    rig_settle(rig);
 }
 
 struct registry *rig_registry(struct rig *rig)

@@ -56,6 +56,7 @@ struct rig {
 };
 
 int rig_setup(void **state);
+int rig_setup_board(void **state); /* with rig_board("device", "todevice") */
 int rig_teardown(void **state);
 /* Frees actions and turn and starts them again from what is on disk, as after a kill. */
 void rig_restart(struct rig *rig);
@@ -64,6 +65,8 @@ void rig_restart(struct rig *rig);
 void rig_settle(struct rig *rig);
 /* Answers one commit or reload. */
 void rig_answer(struct rig *rig);
+/* Answers the one that waits by hand, and all that follow by itself. */
+void rig_answer_all(struct rig *rig);
 /* Both clocks go on, then a tick and its end. */
 void rig_advance(struct rig *rig, int64_t ms);
 
@@ -78,6 +81,12 @@ void rig_ask(struct rig *rig, const char *payload, enum role role, enum err *ans
 /* A board `device` on `todevice` that hand-shook, with the app `app` on `app`; what that sent is
  * forgotten. */
 void rig_board(struct rig *rig, const char *id, const char *topic);
+/* What that board says when it starts again. */
+#define RIG_HAND_SHAKE "add_device device todevice app app 1"
+void rig_presence(struct rig *rig, const char *id, enum presence presence);
+void rig_link_up(struct rig *rig);
+/* The broker took the last command and passed it on. */
+void rig_hand_over(struct rig *rig);
 struct registry *rig_registry(struct rig *rig);
 /* The newest command of a device; fails the test when there is none. */
 const struct command *rig_command(struct rig *rig, const char *device_id);

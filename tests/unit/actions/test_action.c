@@ -136,7 +136,7 @@ static void anonymous_senders_may_what_the_configuration_says(void **state)
     struct rig *rig = *state;
     rig->options.anonymous = ANONYMOUS_HAND_SHAKE;
     rig_restart(rig);
-    rig_mqtt(rig, "add_device device todevice app app 1");
+    rig_mqtt(rig, RIG_HAND_SHAKE);
     assert_non_null(registry_device(rig_registry(rig), "device"));
     rig->sent_count = 0;
     rig_mqtt(rig, "unlock device");

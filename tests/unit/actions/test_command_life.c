@@ -7,21 +7,6 @@
 
 #include <string.h>
 
-static int setup_board(void **state)
-{
-    int failed = rig_setup(state);
-    if (!failed)
-        rig_board(*state, "device", "todevice");
-    return failed;
-}
-
-static void hand_over(struct rig *rig)
-{
-    commands_taken(rig->actions, rig_last(rig)->tag);
-    commands_handed_over(rig->actions, rig_last(rig)->tag);
-    rig_settle(rig);
-}
-
 static enum command_state state_of(struct rig *rig)
 {
     return rig_command(rig, "device")->state;
@@ -36,7 +21,7 @@ static void the_device_says_yes(void **state)
 {
     struct rig *rig = *state;
     rig_mqtt(rig, "unlock device app 1");
-    hand_over(rig);
+    rig_hand_over(rig);
     rig->wall += 700;
     rig_app_topic(rig, "unlock_response 0 device app");
     assert_int_equal(state_of(rig), COMMAND_DONE);
@@ -50,7 +35,7 @@ static void the_device_says_yes(void **state)
     assert_string_equal(rig_last_row(rig)->outcome, "done");
     assert_string_equal(rig_last_row(rig)->command_id, rig_command(rig, "device")->id);
     rig_mqtt(rig, "lock device");
-    hand_over(rig);
+    rig_hand_over(rig);
     rig_mqtt(rig, "lock_response 0 device app"); /* boards may use toserver as well */
     assert_int_equal(lock_of(rig), LOCK_LOCKED);
 }
@@ -59,11 +44,11 @@ static void the_device_says_no(void **state)
 {
     struct rig *rig = *state;
     rig_mqtt(rig, "lock device");
-    hand_over(rig);
+    rig_hand_over(rig);
     rig_app_topic(rig, "lock_response 0 device app");
     rig->wall += 1000;
     rig_mqtt(rig, "unlock device app 1");
-    hand_over(rig);
+    rig_hand_over(rig);
     rig_app_topic(rig, "unlock_response 1 device app");
     assert_int_equal(state_of(rig), COMMAND_FAILED);
     assert_int_equal(lock_of(rig), LOCK_LOCKED);
@@ -75,7 +60,7 @@ static void asking_does_not_change_the_lock(void **state)
 {
     struct rig *rig = *state;
     rig_mqtt(rig, "unlock device");
-    hand_over(rig);
+    rig_hand_over(rig);
     assert_int_equal(lock_of(rig), LOCK_UNKNOWN);
 }
 
@@ -97,7 +82,7 @@ static void a_second_answer_is_counted_and_changes_nothing(void **state)
 {
     struct rig *rig = *state;
     rig_mqtt(rig, "unlock device");
-    hand_over(rig);
+    rig_hand_over(rig);
     rig_app_topic(rig, "unlock_response 0 device app");
     rig_app_topic(rig, "unlock_response 1 device app");
     assert_int_equal(state_of(rig), COMMAND_DONE);
@@ -126,7 +111,7 @@ static void no_answer_in_time_is_unknown(void **state)
 {
     struct rig *rig = *state;
     rig_mqtt(rig, "unlock device");
-    hand_over(rig);
+    rig_hand_over(rig);
     rig_advance(rig, 9999);
     assert_int_equal(state_of(rig), COMMAND_DELIVERED);
     assert_true(actions_next_due(rig->actions) <= rig->boot + 1);
@@ -140,7 +125,7 @@ static void a_late_answer_still_tells_the_state_of_the_lock(void **state)
 {
     struct rig *rig = *state;
     rig_mqtt(rig, "unlock device");
-    hand_over(rig);
+    rig_hand_over(rig);
     rig_advance(rig, 10000);
     rig_app_topic(rig, "unlock_response 0 device app");
     assert_int_equal(state_of(rig), COMMAND_UNKNOWN);
@@ -160,9 +145,7 @@ static void a_kept_lock_expires_after_five_minutes(void **state)
     assert_int_equal(state_of(rig), COMMAND_QUEUED);
     rig_advance(rig, 1);
     assert_int_equal(state_of(rig), COMMAND_EXPIRED);
-    rig->link = true;
-    commands_link_up(rig->actions);
-    rig_settle(rig);
+    rig_link_up(rig);
     assert_int_equal(rig->sent_count, 0);
 }
 
@@ -172,9 +155,7 @@ static void a_kept_lock_is_not_sent_late_though_no_tick_came(void **state)
     rig->link = false;
     rig_mqtt(rig, "lock device");
     rig->boot += 300000;
-    rig->link = true;
-    commands_link_up(rig->actions);
-    rig_settle(rig);
+    rig_link_up(rig);
     assert_int_equal(rig->sent_count, 0);
     assert_int_equal(state_of(rig), COMMAND_EXPIRED);
 }
@@ -183,7 +164,7 @@ static void a_wall_clock_that_jumps_back_prolongs_nothing(void **state)
 {
     struct rig *rig = *state;
     rig_mqtt(rig, "unlock device");
-    hand_over(rig);
+    rig_hand_over(rig);
     rig->wall = 0;
     rig->boot += 10000;
     commands_tick(rig->actions);
@@ -221,8 +202,7 @@ static void a_lost_link_ends_an_unlock_that_was_not_taken_as_expired(void **stat
     rig_settle(rig);
     assert_int_equal(answer, ERR_NO_LINK);
     assert_int_equal(state_of(rig), COMMAND_EXPIRED);
-    commands_link_up(rig->actions);
-    rig_settle(rig);
+    rig_link_up(rig);
     assert_int_equal(rig->sent_count, 1);
 }
 
@@ -240,7 +220,7 @@ static void a_lost_link_leaves_a_delivered_one_waiting_for_its_answer(void **sta
 {
     struct rig *rig = *state;
     rig_mqtt(rig, "unlock device");
-    hand_over(rig);
+    rig_hand_over(rig);
     commands_link_down(rig->actions);
     rig_settle(rig);
     assert_int_equal(state_of(rig), COMMAND_DELIVERED);
@@ -255,8 +235,7 @@ static void a_lost_link_keeps_a_lock(void **state)
     commands_link_down(rig->actions);
     rig_settle(rig);
     assert_int_equal(state_of(rig), COMMAND_QUEUED);
-    commands_link_up(rig->actions);
-    rig_settle(rig);
+    rig_link_up(rig);
     assert_int_equal(rig->sent_count, 2);
 }
 
@@ -267,8 +246,7 @@ static void a_lost_link_does_not_keep_a_lock_that_an_unlock_replaced(void **stat
     rig_mqtt(rig, "unlock device");
     commands_link_down(rig->actions);
     rig_settle(rig);
-    commands_link_up(rig->actions);
-    rig_settle(rig);
+    rig_link_up(rig);
     assert_int_equal(rig_count_sent(rig, "todevice", "lock"), 1);
     assert_int_equal(rig_count_sent(rig, "todevice", "unlock"), 1);
 }
@@ -294,7 +272,7 @@ static void after_a_start_a_delivered_unlock_is_unknown(void **state)
 {
     struct rig *rig = *state;
     rig_mqtt(rig, "unlock device");
-    hand_over(rig);
+    rig_hand_over(rig);
     rig_restart(rig);
     assert_int_equal(state_of(rig), COMMAND_UNKNOWN);
 }
@@ -306,17 +284,13 @@ static void after_a_start_a_lock_goes_on(void **state)
     rig_mqtt(rig, "lock device");
     rig_restart(rig);
     assert_int_equal(state_of(rig), COMMAND_QUEUED);
-    rig->link = true;
-    commands_link_up(rig->actions);
-    rig_settle(rig);
+    rig_link_up(rig);
     assert_int_equal(rig->sent_count, 1);
     rig->link = false;
     rig_restart(rig); /* sent, and nobody knows whether it arrived */
-    rig->link = true;
-    commands_link_up(rig->actions);
-    rig_settle(rig);
+    rig_link_up(rig);
     assert_int_equal(rig->sent_count, 2);
-    hand_over(rig);
+    rig_hand_over(rig);
     rig_restart(rig);
     assert_int_equal(state_of(rig), COMMAND_DELIVERED);
     assert_int_equal(rig->sent_count, 2);
@@ -409,7 +383,7 @@ static void an_ended_command_is_forgotten_after_a_minute(void **state)
 {
     struct rig *rig = *state;
     rig_mqtt(rig, "unlock device");
-    hand_over(rig);
+    rig_hand_over(rig);
     rig_app_topic(rig, "unlock_response 0 device app");
     rig_advance(rig, 59000);
     assert_int_equal(registry_count(rig_registry(rig), REC_COMMAND), 1);
@@ -422,15 +396,13 @@ static void an_answer_shows_that_the_device_is_not_away(void **state)
 {
     struct rig *rig = *state;
     rig_mqtt(rig, "lock device");
-    hand_over(rig);
-    struct device device = *registry_device(rig_registry(rig), "device");
-    device.presence = PRESENCE_AWAY;
-    assert_int_equal(turn_put(rig->turn, REC_DEVICE, &device), ERR_OK);
+    rig_hand_over(rig);
+    rig_presence(rig, "device", PRESENCE_AWAY);
     rig_app_topic(rig, "lock_response 0 device app");
     assert_int_equal(registry_device(rig_registry(rig), "device")->presence, PRESENCE_UNKNOWN);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_board, rig_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup_board, rig_teardown)
 
 int main(void)
 {

@@ -310,14 +310,14 @@ static void topics_of_one_batch_are_told_once(void **state)
 static void when_pairing_is_closed_only_who_repeats_itself_is_welcome(void **state)
 {
     struct rig *rig = *state;
-    rig_mqtt(rig, "add_device device todevice app app 1");
+    rig_mqtt(rig, RIG_HAND_SHAKE);
     rig_mqtt(rig, "add_app device todevice app toapp 1 2");
     static const enum pairing shut[] = {PAIRING_CLOSED, PAIRING_WINDOW};
     for (size_t i = 0; i < 2; i++) {
         rig->options.pairing = shut[i];
         rig_restart(rig);
         rig->sent_count = 0;
-        rig_mqtt(rig, "add_device device todevice app app 1");
+        rig_mqtt(rig, RIG_HAND_SHAKE);
         assert_sent(rig, 0, "todevice", "hand_shake app device 0");
         rig_mqtt(rig, "add_app device todevice app toapp 1 2");
         assert_non_null(strstr(rig_last(rig)->payload, "\"state\":0}"));
