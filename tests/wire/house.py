@@ -396,10 +396,17 @@ class Board(Peer):
         self.publish(topic or self.app_topic, f"{word}_response {state} {self.device} {self.app}", wait=False)
 
     def orders(self):
+        """What it was ordered, once it has heard all that the broker has for it by now."""
+        mark = fresh("mark")
+        self.publish(self.topic, mark, qos=2)
+        self.wait(lambda m: m.text == mark)
+        return self.orders_so_far()
+
+    def orders_so_far(self):
         return [m.text for m in self.messages if m.text in ("lock", "unlock")]
 
     def wait_orders(self, *orders, timeout=10):
-        eventually(lambda: self.orders() == list(orders), timeout, f"orders {orders}, had {self.orders()}")
+        eventually(lambda: self.orders_so_far() == list(orders), timeout, f"orders {orders}, had {self.orders_so_far()}")
 
 
 class Mosquitto:

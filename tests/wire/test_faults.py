@@ -233,7 +233,7 @@ def test_an_unlock_in_flight_when_the_broker_is_killed_is_not_sent_to_the_next_o
     outside.outside.resume()
     outside.outside.kill()
     asker.join()
-    seen = board.orders().count("unlock")
+    seen = board.orders_so_far().count("unlock")
     outside.outside.start()
     here_again(outside)
     board.wait_here(20)
