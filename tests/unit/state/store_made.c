@@ -141,6 +141,27 @@ struct registry *made_reload(struct store_made *made)
     return answer.fresh;
 }
 
+struct device made_device(const char *id)
+{
+    struct device device = {.created_at = 1};
+    snprintf(device.id, sizeof(device.id), "%s", id);
+    return device;
+}
+
+enum err made_put_device(struct store_made *made, const char *id)
+{
+    struct device device = made_device(id);
+    return made_put(made, REC_DEVICE, &device);
+}
+
+bool made_has_device(struct store_made *made, const char *id)
+{
+    struct registry *fresh = made_reload(made);
+    bool has = registry_device(fresh, id) != NULL;
+    registry_free(fresh);
+    return has;
+}
+
 static void rows_came(void *arg, void *const *rows, size_t count, enum err result)
 {
     struct answer *answer = arg;

@@ -30,6 +30,10 @@ enum err made_keep(struct store_made *made, const struct batch *batch);
 /* One change in a batch of its own. */
 enum err made_put(struct store_made *made, enum record_kind kind, const void *record);
 enum err made_del(struct store_made *made, enum record_kind kind, const void *record);
+/* A device of that id, and nothing else of it. */
+struct device made_device(const char *id);
+enum err made_put_device(struct store_made *made, const char *id);
+bool made_has_device(struct store_made *made, const char *id); /* on disk, by a reload */
 enum err made_restore(struct store_made *made, const char *path);
 /* The receiver frees it. */
 struct registry *made_reload(struct store_made *made);

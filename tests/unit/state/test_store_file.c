@@ -94,21 +94,6 @@ static const char *database(struct store_made *made)
     return scratch_path(made->folder, STORE_FILE);
 }
 
-static void put_device(struct store_made *made, const char *id)
-{
-    struct device device = {.created_at = 1};
-    snprintf(device.id, sizeof(device.id), "%s", id);
-    assert_int_equal(made_put(made, REC_DEVICE, &device), ERR_OK);
-}
-
-static bool device_is_kept(struct store_made *made, const char *id)
-{
-    struct registry *fresh = made_reload(made);
-    bool kept = registry_device(fresh, id) != NULL;
-    registry_free(fresh);
-    return kept;
-}
-
 static void assert_refused(struct store_made *made, enum err expected, const char *says)
 {
     struct cause cause = {.text = ""};
@@ -126,7 +111,7 @@ static void files_are_the_owners_alone(void **state)
     made->folder = inner;
     mode_t before = umask(0);
     made_open(made);
-    put_device(made, "a");
+    assert_int_equal(made_put_device(made, "a"), ERR_OK);
     umask(before);
     static const char *const names[] = {STORE_FILE, STORE_FILE "-wal", STORE_FILE "-shm"};
     struct stat found;
@@ -149,7 +134,7 @@ static void an_older_database_is_copied_and_migrated(void **state)
     unlink(database(made));
     run(database(made), version_1);
     made_open(made);
-    assert_true(device_is_kept(made, "door"));
+    assert_true(made_has_device(made, "door"));
     void *rows[2];
     enum err result;
     struct store_query query = {.kind = REC_DOOR_LOG, .limit = 2};
@@ -200,7 +185,7 @@ static void a_step_that_fails_leaves_the_old_version(void **state)
     assert_int_equal(number(database(made), "SELECT count(*) FROM devices"), 1);
     run(database(made), "DROP TABLE pictures_created");
     made_open(made);
-    assert_true(device_is_kept(made, "door"));
+    assert_true(made_has_device(made, "door"));
 }
 
 static void a_newer_database_is_refused_and_left_as_it_is(void **state)
@@ -208,7 +193,7 @@ static void a_newer_database_is_refused_and_left_as_it_is(void **state)
     struct store_made *made = *state;
     char set[64], named[32];
     size_t len_before, len_after;
-    put_device(made, "a");
+    assert_int_equal(made_put_device(made, "a"), ERR_OK);
     made_close(made);
     snprintf(set, sizeof(set), "PRAGMA user_version = %d", store_schema_version() + 3);
     snprintf(named, sizeof(named), "version %d", store_schema_version() + 3);
@@ -264,7 +249,7 @@ static void a_missing_file_beside_leftovers_is_refused(void **state)
     scratch_write(scratch_path(made->folder, STORE_FILE ".new"), "half", 4);
     scratch_write(scratch_path(made->folder, STORE_FILE ".new-journal"), "half", 4);
     made_open(made);
-    put_device(made, "a");
+    assert_int_equal(made_put_device(made, "a"), ERR_OK);
     assert_false(scratch_exists(scratch_path(made->folder, STORE_FILE ".new")));
 }
 
@@ -364,18 +349,18 @@ static void copy_live(struct store_made *made, const char *name)
 static void a_backup_takes_the_place_of_the_live_database(void **state)
 {
     struct store_made *made = *state;
-    put_device(made, "before");
+    assert_int_equal(made_put_device(made, "before"), ERR_OK);
     mkdir(scratch_path(made->folder, "backup #1 100%?"), 0700);
     copy_live(made, "backup #1 100%?/" STORE_FILE);
-    put_device(made, "after");
+    assert_int_equal(made_put_device(made, "after"), ERR_OK);
     assert_int_equal(made_restore(made, scratch_path(made->folder, "backup #1 100%?")), ERR_OK);
-    assert_true(device_is_kept(made, "before"));
-    assert_false(device_is_kept(made, "after"));
-    put_device(made, "new");
+    assert_true(made_has_device(made, "before"));
+    assert_false(made_has_device(made, "after"));
+    assert_int_equal(made_put_device(made, "new"), ERR_OK);
     made_close(made);
     made_open(made);
-    assert_true(device_is_kept(made, "before"));
-    assert_true(device_is_kept(made, "new"));
+    assert_true(made_has_device(made, "before"));
+    assert_true(made_has_device(made, "new"));
     char mode[256];
     made_sql(made, "PRAGMA journal_mode", mode);
     assert_string_equal(mode, "wal");
@@ -388,10 +373,10 @@ static void an_older_backup_is_migrated_on_its_way(void **state)
     size_t len_before, len_after;
     run(backup, version_1);
     char *before = scratch_read(backup, &len_before);
-    put_device(made, "mine");
+    assert_int_equal(made_put_device(made, "mine"), ERR_OK);
     assert_int_equal(made_restore(made, backup), ERR_OK);
-    assert_true(device_is_kept(made, "door"));
-    assert_false(device_is_kept(made, "mine"));
+    assert_true(made_has_device(made, "door"));
+    assert_false(made_has_device(made, "mine"));
     char text[256];
     made_sql(made, "PRAGMA user_version", text);
     assert_int_equal(strtol(text, NULL, 10), store_schema_version());
@@ -400,10 +385,10 @@ static void an_older_backup_is_migrated_on_its_way(void **state)
     assert_memory_equal(before, after, len_before);
     free(before);
     free(after);
-    put_device(made, "new");
+    assert_int_equal(made_put_device(made, "new"), ERR_OK);
     made_close(made);
     made_open(made);
-    assert_true(device_is_kept(made, "door"));
+    assert_true(made_has_device(made, "door"));
 }
 
 static void a_bad_backup_changes_nothing(void **state)
@@ -412,7 +397,7 @@ static void a_bad_backup_changes_nothing(void **state)
     size_t len;
     char set[64];
     fill(made);
-    put_device(made, "mine");
+    assert_int_equal(made_put_device(made, "mine"), ERR_OK);
     copy_live(made, "good.db");
     char *good = scratch_read(scratch_path(made->folder, "good.db"), &len);
     for (size_t page = 0; page < len / 4096; page += 5) {
@@ -429,8 +414,8 @@ static void a_bad_backup_changes_nothing(void **state)
     run(scratch_path(made->folder, "good.db"), set);
     assert_int_equal(made_restore(made, scratch_path(made->folder, "good.db")), ERR_NEWER);
     assert_int_equal(made_restore(made, scratch_path(made->folder, "none.db")), ERR_NOT_FOUND);
-    assert_true(device_is_kept(made, "mine"));
-    put_device(made, "still works");
+    assert_true(made_has_device(made, "mine"));
+    assert_int_equal(made_put_device(made, "still works"), ERR_OK);
 }
 
 /* An export beside no server, after one that was killed: the log is there and its index isn't. */
@@ -440,7 +425,7 @@ static void reading_works_without_a_server_and_changes_nothing(void **state)
     struct sqlite3 *db;
     struct sqlite3_stmt *stmt;
     struct cause cause = {.text = ""};
-    put_device(made, "a");
+    assert_int_equal(made_put_device(made, "a"), ERR_OK);
     /* What a kill leaves behind: database and log, copied while the server runs. */
     mkdir(scratch_path(made->folder, "killed"), 0700);
     static const char *const names[] = {STORE_FILE, STORE_FILE "-wal"};
