@@ -40,8 +40,8 @@ struct origin_input {
     int local_port;
     const char *const *own_hosts;
     /* It changes something and brings no credential: then a browser must say which page asks. To an
-     * address without TLS it sends no Sec-Fetch-Site, and a page can have its images fetched without
-     * Origin and Referer. */
+     * address without TLS it sends no Sec-Fetch-Site, and a page can have its images fetched
+     * without Origin and Referer. */
     bool by_address_alone;
     const char *user_agent;
 };

@@ -333,35 +333,6 @@ static void it_neither_reads_nor_spins_while_reading_is_forbidden(void **state)
     down(&f, &fake);
 }
 
-static void what_lay_unread_for_seconds_is_marked_late_and_what_comes_after_it_is_not(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct fake fake;
-    up_on_fake(&f, &fake);
-    f.may_read = false;
-    mqtt_client_pump(f.client);
-    mqf_fake_publish(&fake, "toserver", "unlock", 1, 7);
-    mqf_spin(&f, 2200);
-    f.may_read = true;
-    mqtt_client_pump(f.client);
-    assert_int_equal(f.messages, 1);
-    assert_true(f.late);
-    mqf_fake_publish(&fake, "toserver", "unlock", 1, 8);
-    assert_true(mqf_until_count(&f, &f.messages, 2));
-    assert_false(f.late);
-
-    f.may_read = false;
-    mqtt_client_pump(f.client);
-    mqf_fake_publish(&fake, "toserver", "unlock", 1, 9);
-    mqf_spin(&f, 20);
-    f.may_read = true;
-    mqtt_client_pump(f.client);
-    assert_int_equal(f.messages, 3);
-    assert_false(f.late);
-    down(&f, &fake);
-}
-
 static void nothing_is_done_after_the_process_stood_still(void **state)
 {
     (void)state;
@@ -699,7 +670,6 @@ int main(void)
         cmocka_unit_test(topics_that_are_no_longer_named_are_unsubscribed),
         cmocka_unit_test(the_acknowledgement_is_not_on_the_wire_until_writing_is_allowed),
         cmocka_unit_test(it_neither_reads_nor_spins_while_reading_is_forbidden),
-        cmocka_unit_test(what_lay_unread_for_seconds_is_marked_late_and_what_comes_after_it_is_not),
         cmocka_unit_test(nothing_is_done_after_the_process_stood_still),
         cmocka_unit_test(a_dropped_link_writes_nothing_more),
         cmocka_unit_test(a_drop_from_inside_a_message_ends_the_burst),
