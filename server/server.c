@@ -191,7 +191,7 @@ static enum err start_handles(struct server *server, struct cause *cause)
         failed |= uv_signal_start(signals[i], on_signal, numbers[i]);
     }
     failed |= uv_timer_start(&server->tick, server_on_tick, 1, 0);
-    failed |= uv_timer_start(&server->chores, server_on_chores, 60000, 60000);
+    failed |= uv_timer_start(&server->chores, server_on_chores, 1000, 60000);
     return failed ? cause_set(cause, ERR_INTERNAL, "the loop's handles could not be made") : ERR_OK;
 }
 

@@ -14,6 +14,7 @@ import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -274,6 +275,28 @@ class House:
         """While on, the server can't write to any file: a disk that takes nothing."""
         hard = resource.RLIM_INFINITY
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (0 if on else hard, hard))
+
+    @contextlib.contextmanager
+    def database(self):
+        """The server's database, beside it: not to be written to while it runs."""
+        with contextlib.closing(sqlite3.connect(self.data_dir / "gatehouse.db", isolation_level=None)) as db:
+            db.execute("PRAGMA wal_autocheckpoint = 0")
+            yield db
+
+    @contextlib.contextmanager
+    def no_commit(self):
+        """Another process holds the write lock: each commit of the server fails, after a real wait."""
+        with self.database() as db:
+            db.execute("BEGIN IMMEDIATE")
+            yield
+            db.execute("ROLLBACK")
+
+    def age(self, table, column, days, where):
+        """What was stored today was stored days ago."""
+        self.stop()
+        with self.database() as db:
+            db.execute(f"UPDATE {table} SET {column} = {column} - ? WHERE {where}", [days * 86400000])
+        self.start()
 
     # The command line on the same data folder.
 

@@ -72,9 +72,11 @@ def test_a_token_made_while_the_server_runs_works_at_once(house):
 
 def test_a_token_made_while_it_does_not_run_works_after_the_start(make_house):
     house = make_house(start=False)
-    token = house.make_token()
+    token, guest = house.make_token(), house.make_token(role="viewer", name="guest")
     house.start()
     assert house.get("/data", token=token).status == 200
+    assert house.get("/data", token=guest).status == 200
+    assert house.get("/lock?device=nobody", token=guest).status == 403
     house.restart()
     assert house.get("/data", token=token).status == 200
 

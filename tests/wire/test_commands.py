@@ -213,3 +213,14 @@ def test_to_several_devices_it_is_one_command_each(make_house):
     for board in boards:
         board.wait_orders("unlock")
         eventually(lambda: states(house, board) == ["done"])
+
+
+def test_rows_of_the_log_go_when_they_are_older_than_configured(make_house):
+    house = make_house("retention.audit_days=30")
+    old, new = house.board(), house.board()
+    for board in (old, new):
+        assert house.get(f"/unlock?device={board.device}") == (200, "0")
+    house.settle()
+    house.age("door_log", "logged_at", 31, f"device_id = '{old.device}'")
+    eventually(lambda: house.records("door_log", device_id=old.device) == [])
+    assert house.records("door_log", device_id=new.device) != []

@@ -2,23 +2,12 @@
 """DESIGN.md section 2 and CONTRACT 2.3: what can't be committed isn't acknowledged and doesn't happen.
 Another process holds the database's write lock, so that each commit fails after a real wait."""
 
-import contextlib
-import sqlite3
 import time
 
 import pytest
 
 import pictures
 from house import eventually, fresh
-
-
-@contextlib.contextmanager
-def no_commit(house):
-    with contextlib.closing(sqlite3.connect(house.data_dir / "gatehouse.db", isolation_level=None)) as db:
-        db.execute("PRAGMA wal_autocheckpoint = 0")
-        db.execute("BEGIN IMMEDIATE")
-        yield
-        db.execute("ROLLBACK")
 
 
 @pytest.fixture
@@ -38,7 +27,7 @@ def works_again(house):
 
 @pytest.mark.parametrize("word", ["lock", "unlock"])
 def test_an_order_that_cannot_be_committed_is_a_1_and_never_leaves(stuck, word):
-    with no_commit(stuck):
+    with stuck.no_commit():
         assert stuck.get(f"/{word}?device={stuck.door.device}") == (200, "1")
         assert stuck.get(f"/{word}?device={stuck.door.device}") == (200, "1"), "changes are refused now"
         assert stuck.get("/readyz").status == 503
@@ -52,7 +41,7 @@ def test_an_order_that_cannot_be_committed_is_a_1_and_never_leaves(stuck, word):
 def test_a_hand_shake_that_cannot_be_committed_is_not_answered(stuck):
     late = fresh("late")
     ear = stuck.peer([late])
-    with no_commit(stuck):
+    with stuck.no_commit():
         ear.publish("toserver", f"add_device {late} {late} app app 1", wait=False)
         eventually(lambda: stuck.get("/readyz").status == 503)
         assert ear.messages == []
@@ -61,7 +50,7 @@ def test_a_hand_shake_that_cannot_be_committed_is_not_answered(stuck):
 
 
 def test_a_session_that_cannot_be_committed_is_a_503_without_a_cookie(stuck):
-    with no_commit(stuck):
+    with stuck.no_commit():
         answer = stuck.post("/api/v1/session")
         assert (answer.status, answer.headers.get("Set-Cookie")) == (503, None)
     works_again(stuck)
@@ -69,7 +58,7 @@ def test_a_session_that_cannot_be_committed_is_a_503_without_a_cookie(stuck):
 
 
 def test_a_picture_that_cannot_be_committed_is_a_503_and_leaves_nothing(stuck):
-    with no_commit(stuck):
+    with stuck.no_commit():
         assert stuck.upload(pictures.jpeg("no"), pic_name="no").status == 503
     works_again(stuck)
     assert stuck.get("/get_pic").status == 404
@@ -81,7 +70,7 @@ def test_what_is_read_waits_for_the_commit_of_what_it_tells(stuck):
     """`data` said just before: whoever reads it may not be told what is lost a moment later."""
     key = fresh("key")
     stuck.watch  # noqa: B018 connected before
-    with no_commit(stuck):
+    with stuck.no_commit():
         stuck.say(f"data {key} 1", wait=False)
         answers = []
         eventually(lambda: answers.append(stuck.get("/data")) or stuck.get("/readyz").status == 503)
@@ -90,7 +79,7 @@ def test_what_is_read_waits_for_the_commit_of_what_it_tells(stuck):
 
 
 def test_a_token_that_cannot_be_committed_is_not_printed(stuck):
-    with no_commit(stuck):
+    with stuck.no_commit():
         done = stuck.command("token", "create", "--name", "late", "--role", "admin")
         assert (done.returncode, done.stdout) == (1, "")
     works_again(stuck)

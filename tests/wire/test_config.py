@@ -4,10 +4,11 @@
 import json
 import pathlib
 import re
+import socket
 
 import pytest
 
-from house import ROOT, READY, command, eventually, free_port
+from house import ROOT, READY, command, eventually, free_port, port_answers
 
 # The table of CONTRACT part 3: key, default.
 KEYS = {
@@ -180,9 +181,7 @@ def test_serve_is_what_happens_without_a_word(tmp_path):
     from house import BIN, clean_environment
     with subprocess.Popen([BIN, "--set", f"data_dir={tmp_path / 'd'}", "--set", "http.port=0", "--set", "mqtt.port=0"],
                           stderr=subprocess.PIPE, text=True, env=clean_environment(), cwd=tmp_path) as server:
-        for line in server.stderr:
-            if READY.match(line):
-                break
+        assert any(READY.match(line) for line in server.stderr), "it ended without being ready"
         server.terminate()
         server.stderr.read()
         assert server.wait(20) == 0
@@ -219,6 +218,14 @@ def test_it_listens_where_it_is_told(make_house, where):
     port = int(re.search(r"ready on http://\S+:(\d+), broker", house.log())[1])
     from house import http_call
     assert http_call(port, "GET", "/hello", host="::1" if where == "::1" else "127.0.0.1").status == 200
+
+
+def test_the_embedded_broker_listens_where_it_is_told(make_house):
+    house = make_house("mqtt.listen=127.0.0.2")
+    assert f"broker mqtt://127.0.0.2:{house.mqtt_port}" in house.log()
+    assert not port_answers(house.mqtt_port)
+    with socket.create_connection(("127.0.0.2", house.mqtt_port), 5):
+        pass
 
 
 def test_custom_keys_from_the_file_survive_and_the_stored_ones_win(make_house, tmp_path):

@@ -82,17 +82,28 @@ def test_raw_frames_of_other_sizes_can_be_configured(make_house):
 
 def test_one_byte_over_the_limit_is_413_as_soon_as_the_length_is_known(make_house):
     house = make_house("http.max_upload_mb=1", "http.auth=none")
-    head = raw_http.request("POST", "/upload?pic_name=a&topic=b&time=c",
-                            ["Content-Type: multipart/form-data; boundary=x", f"Content-Length: {1 << 24}"])
-    answer = raw_http.exchange(house.http_port, head)
-    assert answer.statuses == [413]
+    most = (1 << 20) + (64 << 10)  # the picture, and what a multipart body may have beside it
+    answers = [raw_http.exchange(house.http_port, raw_http.request(
+        "POST", "/upload?pic_name=a&topic=b&time=c",
+        ["Content-Type: multipart/form-data; boundary=xyz", f"Content-Length: {length}"]), timeout=1)
+        for length in (most, most + 1)]
+    assert [a.statuses for a in answers] == [[], [413]]
+
+
+def test_the_largest_picture_is_the_configured_one(make_house):
+    house = make_house("http.max_upload_mb=1", "http.auth=none")
+    fits = pictures.jpeg("fits")
+    fits += bytes((1 << 20) - len(fits))
+    assert house.upload(fits) == (200, "0")
+    assert house.upload(fits + b"x").status == 413
+    assert house.get("/get_pic").body == fits
 
 
 def test_a_body_without_a_length_over_the_limit_is_413_or_cut(make_house):
     house = make_house("http.max_upload_mb=1", "http.auth=none")
     head = raw_http.request("POST", "/upload?pic_name=a&topic=b&time=c",
-                            ["Content-Type: multipart/form-data; boundary=x", "Transfer-Encoding: chunked"])
-    part = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.jpg"\r\n\r\n' + pictures.jpeg()
+                            ["Content-Type: multipart/form-data; boundary=xyz", "Transfer-Encoding: chunked"])
+    part = b'--xyz\r\nContent-Disposition: form-data; name="f"; filename="a.jpg"\r\n\r\n' + pictures.jpeg()
     block = b"10000\r\n" + bytes(65536) + b"\r\n"
     with raw_http.connect(house.http_port) as s:
         raw_http.send_pieces(s, head + b"%x\r\n%b\r\n" % (len(part), part) + block * 40, 65536)
@@ -235,6 +246,18 @@ def test_the_oldest_pictures_go_when_the_limit_is_reached_and_the_log_says_so(ma
     assert get_pic(house, pic_name="p4", topic="door", time="20200731110320").body == big("p4")
     house.wait_log(r"retention|over the limit|oldest|removed")
     eventually(lambda: sum(p.stat().st_size for p in (house.data_dir / "pictures").rglob("*") if p.is_file()) <= 1 << 20)
+
+
+def test_pictures_that_are_too_old_go(make_house):
+    house = make_house("retention.pictures_days=2", "http.auth=none")
+    for name in ("old", "new"):
+        assert house.upload(pictures.jpeg(name), pic_name=name) == (200, "0")
+    house.age("pictures", "created_at", 1, "name = 'new'")
+    house.age("pictures", "created_at", 3, "name = 'old'")
+    eventually(lambda: [p["name"] for p in house.records("pictures")] == ["new"])
+    house.wait_log("1 older than 2.0 days")
+    assert get_pic(house, pic_name="old").status == 404
+    assert get_pic(house, pic_name="new").status == 200
 
 
 def test_pictures_belong_to_the_owner_alone(make_house):

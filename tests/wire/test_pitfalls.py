@@ -126,12 +126,14 @@ def test_8_stalled_uploads_cost_no_memory_to_speak_of(make_house):
     assert house.upload(pictures.jpeg()) == (200, "0")
     before = rss()
     head = raw_http.request("POST", "/upload?pic_name=a&topic=b&time=c",
-                            ["Content-Type: multipart/form-data; boundary=x", "Content-Length: 10000000"])
-    part = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n' + pictures.jpeg()[:-2] + bytes(200_000)
+                            ["Content-Type: multipart/form-data; boundary=xyz", "Content-Length: 10000000"])
+    part = b'--xyz\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n' + pictures.jpeg()[:-2] + bytes(200_000)
     with contextlib.ExitStack() as held:
         for _ in range(200):
             held.enter_context(raw_http.connect(house.http_port)).sendall(head + part)
         assert house.upload(pictures.jpeg("through")) == (200, "0")
+        begun = lambda: len(list((house.data_dir / "pictures" / "tmp").iterdir())) >= 200
+        eventually(begun, what="all of them being written")
         assert (rss() - before) / 200 < 150_000, "less than what each of them has sent"
     eventually(lambda: house.get("/hello") == (200, "hello"))
 
@@ -171,6 +173,17 @@ def test_13_an_unlock_is_on_disk_as_sent_before_it_leaves(fake):
     assert broker.all("PUBLISH", payload=b"unlock") == []
     house.start()
     assert house.records("commands", word="unlock") == []
+
+
+def test_13_a_commit_that_fails_ends_the_link_without_an_acknowledgement(fake):
+    broker, house = fake()
+    link = broker.links
+    with house.no_commit():
+        pid = broker.publish("toserver", "add_device late late late-app late-app 1")
+        eventually(lambda: [p for p in broker.all("CLOSED") if p.link == link], what="the link ended")
+    assert [p for p in broker.all("PUBACK", pid=pid) if p.link == link] == []
+    assert broker.all("PUBLISH", topic="late") == []
+    eventually(lambda: house.get("/readyz").status == 200, 20)
 
 
 def test_13_what_was_acknowledged_is_on_disk_after_kill_9(fake):

@@ -113,7 +113,7 @@ REFUSED = {
     # Sizes.
     "a body over 64 KB": (with_headers("Content-Length: 65537", method="POST", path="/test"), (413,)),
     "a body for hello over 64 KB": (with_headers("Content-Length: 65537", method="POST"), (413,)),
-    "an upload over the limit": (with_headers("Content-Length: 99999999", "Content-Type: multipart/form-data; boundary=x",
+    "an upload over the limit": (with_headers("Content-Length: 99999999", "Content-Type: multipart/form-data; boundary=xyz",
                                               method="POST", path="/upload"), (413,)),
     # Methods that are none.
     "an unknown method": (line("BREW /hello HTTP/1.1"), (405,)),
