@@ -96,28 +96,40 @@ static void answer_report(struct work *work)
     buf_free(&buf);
 }
 
-static void replaced(void *arg, enum err result)
+static void answer_change(void *arg)
 {
     struct work *work = arg;
-    server_replaced(work->server);
-    if (result)
-        control_fail(work->call, err_message(result));
+    if (work->result)
+        control_fail(work->call, err_message(work->result));
     else
         answer_report(work);
     log_info("control", "%s of %s: %s", work->restores ? "restore" : "import", work->path,
-             err_message(result));
+             err_message(work->result));
     work_end(work);
+}
+
+/* Whoever is told that it is done may ask for it: so only when the registry has it too. */
+static void replaced(void *arg, enum err result)
+{
+    struct work *work = arg;
+    struct server *server = work->server;
+    work->result = result;
+    if (result)
+        answer_change(work);
+    server_replaced(server, result ? NULL : answer_change, work);
 }
 
 static void change_store(void *arg)
 {
     struct work *work = arg;
-    if (work->server->stopping)
-        replaced(work, ERR_STOPPING);
-    else if (work->restores)
+    if (work->server->stopping) {
+        work->result = ERR_STOPPING;
+        answer_change(work);
+    } else if (work->restores) {
         store_restore(work->server->store, work->path, replaced, work);
-    else
+    } else {
         store_keep(work->server->store, work->batch, replaced, work);
+    }
 }
 
 static void start_change(struct work *work)

@@ -281,6 +281,7 @@ static void finish_turn(struct server *server)
     if (server->replace)
         server->replace(server->replace_arg);
     server->replace = NULL;
+    server_tell_replaced(server);
 }
 
 static void end_rooms(struct server *server)

@@ -64,7 +64,8 @@ struct server {
     int64_t asleep_until; /* after a standstill: unsafe requests are refused until then; 0: awake */
     bool said_ready, stopping;
     bool recover; /* loaded again, but changes are still refused: the commands' recovery waits */
-    void (*replace)(void *arg); /* waits until changes stopped; NULL: none wanted */
+    void (*replace)(void *arg);  /* waits until changes stopped; NULL: none wanted */
+    void (*replaced)(void *arg); /* waits until the registry is loaded again; NULL: nobody */
     void *replace_arg;
     bool replacing;   /* it runs */
     bool first_start; /* an admin token was made and is to be shown */
@@ -106,6 +107,9 @@ void server_on_chores(uv_timer_t *timer);
  * then all is loaded again. `change` starts the work and calls server_replaced() when it is done;
  * called when the server stops, it only ends what waits. ERR_CONFLICT while another one runs. */
 enum err server_replace(struct server *server, void (*change)(void *arg), void *arg);
-void server_replaced(struct server *server);
+/* `told` is called when the registry has it and changes are taken again, or when the server stops.
+ */
+void server_replaced(struct server *server, void (*told)(void *arg), void *arg);
+void server_tell_replaced(struct server *server);
 
 #endif

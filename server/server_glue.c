@@ -69,6 +69,8 @@ void server_settle(void *owner)
         server->replacing = true;
         change(server->replace_arg);
     }
+    if (server->replaced && !turn_ready(server->turn))
+        server_tell_replaced(server);
     if (server->mqtt)
         mqtt_client_pump(server->mqtt);
     if (server->actions && !server->stopping)
@@ -152,10 +154,21 @@ enum err server_replace(struct server *server, void (*change)(void *arg), void *
     return ERR_OK;
 }
 
-void server_replaced(struct server *server)
+void server_replaced(struct server *server, void (*told)(void *arg), void *arg)
 {
-    server->replacing = false;
+    server->replaced = told;
+    server->replace_arg = arg;
+    server->replacing = told != NULL;
     turn_reload(server->turn);
+}
+
+void server_tell_replaced(struct server *server)
+{
+    void (*told)(void *arg) = server->replaced;
+    server->replaced = NULL;
+    server->replacing = false;
+    if (told)
+        told(server->replace_arg);
 }
 
 /* After each commit, before the next batch goes: MQTT may be read and written now. When the commit
