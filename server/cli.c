@@ -4,6 +4,7 @@
  */
 #include "server/cli.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,15 @@ static int run_command(struct cli *cli, int command)
     return status;
 }
 
+/* What was printed into a full disk or a closed pipe was not said: a token above all. */
+static int flushed(int status)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return status;
+    fprintf(stderr, "gatehouse: writing to standard output failed: %s\n", strerror(errno));
+    return status == EXIT_DONE ? EXIT_FAILED : status;
+}
+
 /* -1: go on; else the exit status. */
 static int take_options(struct cli *cli, int argc, char **argv)
 {
@@ -173,7 +183,7 @@ int cli_main(int argc, char **argv)
     static struct cli cli;
     int status = take_options(&cli, argc, argv);
     if (status >= 0)
-        return status;
+        return flushed(status);
     if (secret_init()) {
         fprintf(stderr, "gatehouse: the system gives no random numbers\n");
         return EXIT_FAILED;
@@ -189,5 +199,5 @@ int cli_main(int argc, char **argv)
         return usage("wrong number of arguments for '", commands[command].words, "'");
     for (int i = 0; i < cli.argument_count; i++)
         cli.arguments[i] = argv[optind + used + i];
-    return run_command(&cli, command);
+    return flushed(run_command(&cli, command));
 }

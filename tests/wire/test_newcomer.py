@@ -57,3 +57,11 @@ def test_reading_a_state_that_is_not_there(tmp_path, words):
     args = [str(tmp_path / w) if w == "to" else w for w in words]
     fails(["there is no state", "data_dir"], *args, "--set", f"data_dir={tmp_path / 'none'}")
     assert list(tmp_path.iterdir()) == [], "nothing is left where nothing was"
+
+
+@pytest.mark.parametrize("words", [["token", "create", "--name", "x", "--role", "viewer"], ["list", "example"], ["--help"]])
+def test_what_could_not_be_printed_is_a_failure(tmp_path, words):
+    sets = [] if words == ["--help"] else ["--set", f"data_dir={tmp_path / 'd'}"]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([BIN, *words, *sets], stdout=full, stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+    assert done.returncode == 1 and "standard output" in done.stderr, done.stderr
