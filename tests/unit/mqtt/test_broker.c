@@ -20,18 +20,8 @@
 
 #include <netinet/in.h>
 
-#include "server/base/log.h"
 #include "tests/unit/mqtt/mqtt_cmocka.h"
-#include "tests/unit/mqtt/mqtt_fixture.h"
-
-static char logged[65536];
-
-static void keep_log(void *arg, enum log_level level, const char *line)
-{
-    (void)arg, (void)level;
-    size_t len = strlen(logged);
-    snprintf(logged + len, sizeof logged - len, "%s\n", line);
-}
+#include "tests/unit/mqtt/mqtt_real.h"
 
 struct running {
     struct fixture f; /* only its loop */
@@ -69,7 +59,7 @@ static bool is_closed(void *arg)
 static void running_open(struct running *r)
 {
     memset(r, 0, sizeof *r);
-    logged[0] = '\0';
+    mqf_log_keep();
     mqf_open(&r->f, 0);
     r->options = (struct broker_options){.loop = &r->f.loop,
                                          .self = "/proc/self/exe",
@@ -197,9 +187,7 @@ static void a_killed_one_is_started_again_on_the_same_port(void **state)
 static int occupy(int port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = mqf_loopback(port);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;
@@ -264,7 +252,7 @@ static void a_key_that_the_broker_may_not_read_is_named(void **state)
     r.options.tls_cert = r.options.tls_key = key;
     running_start(&r);
     assert_true(mqf_until_count(&r.f, &r.ends, 1));
-    assert_non_null(strstr(logged, "secret.key can't be read by"));
+    assert_true(mqf_logged("secret.key can't be read by"));
     running_close(&r);
 }
 
@@ -282,7 +270,7 @@ static void one_that_ignores_the_polite_end_is_killed(void **state)
     setenv("GATEHOUSE_MOSQUITTO", path, 1);
     running_open(&r);
     running_start(&r);
-    for (int i = 0; i < 500 && strstr(logged, "awake") == NULL; i++)
+    for (int i = 0; i < 500 && !mqf_logged("awake"); i++)
         mqf_spin(&r.f, 5);
     int pid = broker_pid(r.broker);
     running_close(&r);
@@ -295,7 +283,7 @@ static int be_a_server(void)
 {
     struct running r;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    log_set_sink(keep_log, NULL);
+    mqf_log_keep();
     running_open(&r);
     running_start(&r);
     mqf_until_count(&r.f, &r.starts, 1);
@@ -353,7 +341,7 @@ int main(int argc, char **argv)
         return broker_child_main(argc, argv);
     if (argc > 1 && strcmp(argv[1], "be-a-server") == 0)
         return be_a_server();
-    log_set_sink(keep_log, NULL);
+    mqf_log_keep();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_configuration_is_what_it_should_be),
         cmocka_unit_test(it_starts_on_a_free_port_and_ends_with_nothing_left),

@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "mqtt/inbound_judge.h"
-#include "server/base/log.h"
 #include "server/base/secret.h"
 #include "tests/unit/actions/rig.h"
-#include "tests/unit/mqtt/mqtt_fixture.h"
+#include "tests/unit/mqtt/mqtt_real.h"
 
 static struct mqtt_message message(const char *topic, const char *text, bool retain)
 {

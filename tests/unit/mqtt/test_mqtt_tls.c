@@ -11,19 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "server/base/log.h"
 #include "server/base/secret.h"
 #include "tests/unit/mqtt/mqtt_cmocka.h"
-#include "tests/unit/mqtt/mqtt_fixture.h"
-
-static char logged[65536];
-
-static void keep_log(void *arg, enum log_level level, const char *line)
-{
-    (void)arg, (void)level;
-    size_t len = strlen(logged);
-    snprintf(logged + len, sizeof logged - len, "%s\n", line);
-}
+#include "tests/unit/mqtt/mqtt_real.h"
 
 /* Runs openssl in the test's folder; the arguments are separated by single spaces. */
 static void openssl(const char *line)
@@ -68,11 +58,6 @@ static void make_certificates(void)
             "-extfile ext -out server.pem");
 }
 
-static bool said(void *arg)
-{
-    return strstr(logged, arg) != NULL;
-}
-
 static void tls_accepts_the_right_name_and_refuses_others(void **state)
 {
     (void)state;
@@ -95,7 +80,7 @@ static void tls_accepts_the_right_name_and_refuses_others(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fixture f;
         mqf_open(&f, port);
-        logged[0] = '\0';
+        mqf_log_keep();
         f.options.tls = true;
         snprintf(f.options.host, sizeof f.options.host, "%s", cases[i].host);
         if (cases[i].ca[0] != '\0')
@@ -107,7 +92,7 @@ static void tls_accepts_the_right_name_and_refuses_others(void **state)
             assert_int_equal(mqtt_client_publish(f.client, "x", "y", 1, 1, false, 0, "a"), ERR_OK);
             assert_true(mqf_until_event(&f, "over:a"));
         } else {
-            assert_true(mqf_until(&f, said, (void *)cases[i].why, 5000));
+            assert_true(mqf_until_logged(&f, cases[i].why, 5000));
             mqf_spin(&f, 100);
             assert_int_equal(f.ups, 0);
         }
@@ -126,7 +111,7 @@ static void tls_accepts_the_right_name_and_refuses_others(void **state)
 
 int main(void)
 {
-    log_set_sink(keep_log, NULL);
+    mqf_log_keep();
     if (secret_init() != ERR_OK)
         return 1;
     const struct CMUnitTest tests[] = {
