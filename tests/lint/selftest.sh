@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.." || exit 2
 python=${PYTHON:-/usr/bin/python3}
 copy=$(mktemp -d) || exit 2
 trap 'rm -rf "$copy"' EXIT
-mkdir -p "$copy/server/base" "$copy/state" "$copy/actions" "$copy/mqtt"
+mkdir -p "$copy/server/base" "$copy/state" "$copy/actions" "$copy/mqtt" "$copy/tests/unit"
 status=0
 
 # expect CHECK FILE LINE TEXT: a file with that text fails at that line; without it, the check is content.
@@ -60,6 +60,8 @@ expect banned actions/planted.c 4 "$head"'#define F(o)                 \\\\\n   
 expect banned server/planted.c 3 "$head"'int n = atoi("1");\n'
 fine banned actions/planted.c "$head"'/* never strcpy(a, b) */\nconst char *t = "system(1)";\nint my_gets(void);\n'
 expect file-length state/planted.c 503 "$head$(lines 501)"
+expect file-length tests/unit/planted.c 501 "$head$(lines 499)"
+fine file-length state/planted.c "$head$(lines 498)"
 expect function-length state/planted.c 4 "$head"'void f(void)\n{\n'"$(lines 70)"'}\n'
 expect spdx state/planted.c 1 '#include <stdio.h>\n'
 expect leftovers state/planted.c 3 "$head"'/* TO''DO: later */\n'

@@ -13,7 +13,6 @@ import subprocess
 import sys
 
 FILE_LINES = 500
-TEST_FILE_LINES = 700  # a test file is a list of functions that have nothing to do with each other
 FUNCTION_LINES = 70
 
 # The arrow: main -> server, mqtt -> actions -> state -> server/base. A folder on the left may include
@@ -148,9 +147,8 @@ def check_banned(path, text):
 
 def check_file_length(path, text):
     lines = text.count("\n")
-    most = TEST_FILE_LINES if path.startswith("tests/unit/") else FILE_LINES
-    if lines > most:
-        yield lines, f"{lines} lines, more than {most}"
+    if lines > FILE_LINES:
+        yield lines, f"{lines} lines, more than {FILE_LINES}"
 
 
 def check_function_length(path, text):
