@@ -238,6 +238,7 @@ static void order_one(const struct order *order, const char *device_id)
 }
 
 struct all_devices {
+    const struct registry *registry;
     char **ids;
     size_t count, cap;
     bool failed;
@@ -247,7 +248,9 @@ static bool visit_device(void *arg, const void *record)
 {
     struct all_devices *all = arg;
     const struct device *device = record;
-    if (device->topic[0] == '\0')
+    /* An import may bring a topic that another device has: it is one board, and is told once. */
+    if (device->topic[0] == '\0' ||
+        registry_device_by_topic(all->registry, device->topic) != device)
         return true;
     if (all->count == all->cap) {
         size_t cap = all->cap ? 2 * all->cap : 64;
@@ -267,7 +270,7 @@ static bool visit_device(void *arg, const void *record)
 /* Sent to all that can be reached; the answer is ERR_OK only when all were. */
 static void order_all(const struct order *order)
 {
-    struct all_devices all = {0};
+    struct all_devices all = {.registry = actions_registry(order->actions)};
     registry_each(actions_registry(order->actions), REC_DEVICE, visit_device, &all);
     if (all.failed || all.count == 0) {
         ask_part(order->ask);

@@ -275,6 +275,19 @@ static void no_id_and_a_star_mean_every_device(void **state)
     assert_int_equal(rig->sent_count, 6);
 }
 
+static void two_devices_of_one_topic_are_told_once(void **state)
+{
+    struct rig *rig = *state;
+    enum err answer;
+    struct device twin = {.id = "todevice", .topic = "todevice", .created_at = 1};
+    assert_int_equal(turn_put(rig->turn, REC_DEVICE, &twin), ERR_OK);
+    rig_settle(rig);
+    rig_ask(rig, "unlock", ROLE_MEMBER, &answer);
+    assert_int_equal(rig_count_sent(rig, "todevice", "unlock"), 1);
+    rig_hand_over(rig);
+    assert_int_equal(answer, ERR_OK);
+}
+
 static void of_several_the_reachable_ones_get_it_and_the_answer_is_no(void **state)
 {
     struct rig *rig = *state;
@@ -319,6 +332,7 @@ int main(void)
         TEST(an_unlock_whose_link_went_while_it_was_committed_is_not_sent),
         TEST(an_unknown_device_gets_nothing_and_is_counted),
         TEST(no_id_and_a_star_mean_every_device),
+        TEST(two_devices_of_one_topic_are_told_once),
         TEST(of_several_the_reachable_ones_get_it_and_the_answer_is_no),
         cmocka_unit_test_setup_teardown(all_of_none_is_no_device, rig_setup, rig_teardown),
     };
