@@ -6,6 +6,7 @@
 #include "server/base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -18,13 +19,16 @@
 #include "server/base/clock.h"
 #include "server/base/utf8.h"
 
-#define LOG_LINE_MAX 2048
+#define LOG_LINE_MAX    2048
+#define LOG_PATIENCE_MS 50 /* for a reader that is only slow; once, then not until it reads again  \
+                            */
 
 static struct {
     atomic_int level;
     pthread_mutex_t lock; /* of what is below; held while the sink runs, so a sink must not log */
     void (*sink)(void *arg, enum log_level level, const char *line);
     void *arg;
+    unsigned long lost; /* lines since standard error took one */
 } log_state = {.level = LOG_INFO, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static const char *const log_level_names[] = {"debug", "info", "warn", "error"};
@@ -96,20 +100,47 @@ char *log_escape(char *out, size_t size, const void *text, size_t len)
     return out;
 }
 
+/* A pipe is ready when it has room for PIPE_BUF, which is more than a line. */
+static bool log_is_taken(void)
+{
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&out, 1, log_state.lost ? 0 : LOG_PATIENCE_MS) != 0;
+}
+
+/* A log that can't be written has nobody to tell. */
+static void log_write(const char *line, size_t len)
+{
+    while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR)
+        ;
+}
+
+/* A terminal that is held (Ctrl-S), or a pipe that nobody empties, must not hold the server: lines
+ * are lost then, and counted. */
+static void log_to_stderr(char *line)
+{
+    size_t len = strlen(line);
+    if (!log_is_taken()) {
+        log_state.lost++;
+        return;
+    }
+    if (log_state.lost) {
+        char text[64];
+        int size = snprintf(text, sizeof text, "(%lu lines were lost)\n", log_state.lost);
+        log_state.lost = 0;
+        log_write(text, (size_t)size);
+    }
+    line[len++] = '\n';
+    log_write(line, len);
+}
+
 static void log_out(enum log_level level, char *line)
 {
     pthread_mutex_lock(&log_state.lock);
-    if (log_state.sink) {
+    if (log_state.sink)
         log_state.sink(log_state.arg, level, line);
-        pthread_mutex_unlock(&log_state.lock);
-        return;
-    }
+    else
+        log_to_stderr(line);
     pthread_mutex_unlock(&log_state.lock);
-    size_t len = strlen(line);
-    line[len++] = '\n';
-    /* A log that can't be written has nobody to tell. */
-    while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR)
-        ;
 }
 
 __attribute__((format(printf, 3, 0))) static void log_line(enum log_level level, const char *room,

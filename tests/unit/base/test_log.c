@@ -183,6 +183,35 @@ static void standard_error_gets_whole_lines(void **state)
     close(kept);
 }
 
+static void nobody_who_reads_is_waited_for_and_the_loss_is_told(void **state)
+{
+    (void)state;
+    int ends[2], kept = dup(STDERR_FILENO);
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    char text[4096];
+    memset(text, 'x', sizeof text);
+    while (write(ends[1], text, sizeof text) > 0)
+        ;
+    assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+    dup2(ends[1], STDERR_FILENO);
+    alarm(20); /* ends the test that would wait for ever */
+    for (int i = 0; i < 1000; i++)
+        log_info("t", "lost");
+    while (read(ends[0], text, sizeof text) > 0)
+        ;
+    log_info("t", "heard");
+    alarm(0);
+    dup2(kept, STDERR_FILENO);
+    ssize_t got = read(ends[0], text, sizeof text - 1);
+    assert_true(got > 0);
+    text[got] = '\0';
+    assert_non_null(strstr(text, "(1000 lines were lost)\n"));
+    assert_non_null(strstr(text, "info t: heard\n"));
+    close(ends[0]);
+    close(ends[1]);
+    close(kept);
+}
+
 #define UNIT(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
@@ -195,6 +224,7 @@ int main(void)
         UNIT(long_text_is_cut_at_two_kilobytes),
         UNIT(errno_is_kept_and_shown),
         UNIT(standard_error_gets_whole_lines),
+        UNIT(nobody_who_reads_is_waited_for_and_the_loss_is_told),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }
