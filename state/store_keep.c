@@ -46,6 +46,19 @@ static enum err apply(struct store *store, const struct change *change, struct c
     return err;
 }
 
+/* BEGIN or COMMIT, prepared once. */
+static int run(struct store *store, struct sqlite3_stmt **kept, const char *sql)
+{
+    int rc = SQLITE_OK;
+    if (*kept == NULL)
+        rc = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, kept, NULL);
+    if (rc != SQLITE_OK)
+        return rc;
+    rc = sqlite3_step(*kept);
+    sqlite3_reset(*kept);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 static enum err injected(struct store *store, struct cause *cause)
 {
     if (atomic_load(&store->fail_count) <= 0)
@@ -63,7 +76,7 @@ static enum err commit(struct store *store, struct cause *cause)
     store->commits++;
     if (store->commits == store->die_before)
         raise(SIGKILL);
-    if (sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+    if (run(store, &store->commit, "COMMIT") != SQLITE_OK)
         return store_db_error(store->db, "committing", cause);
     if (store->commits == store->die_after)
         raise(SIGKILL);
@@ -72,7 +85,7 @@ static enum err commit(struct store *store, struct cause *cause)
 
 static enum err keep(struct store *store, const struct batch *batch, struct cause *cause)
 {
-    if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+    if (run(store, &store->begin, "BEGIN IMMEDIATE") != SQLITE_OK)
         return store_db_error(store->db, "beginning a transaction", cause);
     for (size_t i = 0; i < batch->count; i++) {
         enum err err = apply(store, &batch->changes[i], cause);
@@ -140,4 +153,7 @@ void store_drop_statements(struct store *store)
         sqlite3_finalize(store->del[kind]);
         store->put[kind] = store->del[kind] = NULL;
     }
+    sqlite3_finalize(store->begin);
+    sqlite3_finalize(store->commit);
+    store->begin = store->commit = NULL;
 }

@@ -65,18 +65,23 @@ static enum err load_kind(struct sqlite3 *db, enum record_kind kind, const char 
     return err;
 }
 
+/* The rows that are open or of late, each found by its index: the table holds months of them. */
+static void recent(char *sql, size_t size, const char *table, const char *open, int64_t now_at)
+{
+    snprintf(sql, size,
+             "WHERE rowid IN (SELECT rowid FROM %s WHERE %s UNION"
+             " SELECT rowid FROM %s WHERE created_at >= %" PRId64 ") ORDER BY rowid",
+             table, open, table, now_at - LATELY_MS);
+}
+
 enum err store_load_from(struct sqlite3 *db, int64_t now_at, struct registry *registry,
                          struct cause *cause)
 {
     static const enum record_kind whole[] = {REC_META,  REC_DEVICE, REC_APP,   REC_PAIR,
                                              REC_TOKEN, REC_DATA,   REC_CUSTOM};
-    char commands[160], alerts[96];
-    snprintf(commands, sizeof(commands),
-             "WHERE state IN ('queued', 'sent', 'delivered') OR created_at >= %" PRId64
-             " ORDER BY rowid",
-             now_at - LATELY_MS);
-    snprintf(alerts, sizeof(alerts),
-             "WHERE sent_at = 0 OR created_at >= %" PRId64 " ORDER BY rowid", now_at - LATELY_MS);
+    char commands[320], alerts[256];
+    recent(commands, sizeof(commands), "commands", STORE_OPEN_COMMAND, now_at);
+    recent(alerts, sizeof(alerts), "alerts", "sent_at = 0", now_at);
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < sizeof(whole) / sizeof(whole[0]); i++)
         err = load_kind(db, whole[i], "ORDER BY rowid", registry, cause);

@@ -24,6 +24,7 @@ struct store {
     struct sqlite3 *db;             /* the writer's, once it runs */
     struct sqlite3 *query_db;       /* the reader's; NULL in memory */
     struct sqlite3_stmt *put[REC_KINDS], *del[REC_KINDS];
+    struct sqlite3_stmt *begin, *commit;
     int64_t opened_at, opened_boot; /* the same moment: the server's wall ms, this boot's ms */
     atomic_int fail_count, fail_error;
     /* Of the writer: */

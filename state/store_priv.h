@@ -44,6 +44,11 @@ enum err store_check_version(struct sqlite3 *db, const char *path, int *version,
  * transaction with its user_version. */
 enum err store_migrate(struct sqlite3 *db, int from, struct cause *cause);
 
+/* Not `state IN (...)`: SQLite builds a table in memory for such a list each time it looks at a row
+ * that may belong into the index. Queries name the states in the same way, or the index isn't used.
+ */
+#define STORE_OPEN_COMMAND "(state = 'queued' OR state = 'sent' OR state = 'delivered')"
+
 /* --- SQL made from the record table (store_sql.c); each returns an SQLite result code --- */
 
 /* SELECT of all columns; `where_and_order` is SQL text from code, "WHERE a = ? ORDER BY rowid", may

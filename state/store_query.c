@@ -177,8 +177,7 @@ static const struct prune_step {
     {"rows of the log of the door", "DELETE FROM door_log WHERE seq IN"
                                     " (SELECT seq FROM door_log WHERE logged_at < ? LIMIT 500)"},
     {"commands", "DELETE FROM commands WHERE rowid IN (SELECT rowid FROM commands"
-                 " WHERE created_at < ? AND state NOT IN ('queued', 'sent', 'delivered')"
-                 " LIMIT 500)"},
+                 " WHERE created_at < ? AND NOT " STORE_OPEN_COMMAND " LIMIT 500)"},
     {"alerts", "DELETE FROM alerts WHERE rowid IN (SELECT rowid FROM alerts"
                " WHERE created_at < ? AND sent_at <> 0"
                " AND NOT EXISTS (SELECT 1 FROM pictures WHERE pictures.alert_id = alerts.id)"

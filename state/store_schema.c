@@ -56,7 +56,7 @@ static const char indices[] =
     "CREATE INDEX pictures_named ON pictures (name, topic, claimed, created_at);"
     "CREATE INDEX pictures_alert ON pictures (alert_id);"
     "CREATE INDEX commands_created ON commands (created_at);"
-    "CREATE INDEX commands_live ON commands (id) WHERE state IN ('queued', 'sent', 'delivered');"
+    "CREATE INDEX commands_live ON commands (id) WHERE " STORE_OPEN_COMMAND ";"
     "CREATE INDEX alerts_capability ON alerts (capability);"
     "CREATE INDEX alerts_created ON alerts (created_at);"
     "CREATE INDEX alerts_unsent ON alerts (id) WHERE sent_at = 0;"
