@@ -95,12 +95,23 @@ bool command_is_superseded(struct actions *actions, const struct command *comman
     return search.found;
 }
 
-enum err command_put(struct actions *actions, const struct command *command)
+static void note_due(struct actions *actions, const struct command *command)
 {
     int64_t due = actions_boot(actions) + command_remaining(actions, command);
     if (!command_state_is_end(command->state) && due < actions->command_due)
         actions->command_due = due;
+}
+
+enum err command_put(struct actions *actions, const struct command *command)
+{
+    note_due(actions, command);
     return turn_put(actions->turn, REC_COMMAND, command);
+}
+
+enum err command_put_late(struct actions *actions, const struct command *command)
+{
+    note_due(actions, command);
+    return turn_put_late(actions->turn, REC_COMMAND, command);
 }
 
 static void count_end(struct actions *actions, enum command_state state)

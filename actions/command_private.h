@@ -59,6 +59,8 @@ const char *command_opposite(const char *word);
 bool command_is_superseded(struct actions *actions, const struct command *command);
 /* turn_put, and the tick will look at it in time. */
 enum err command_put(struct actions *actions, const struct command *command);
+/* The same with turn_put_late. */
+enum err command_put_late(struct actions *actions, const struct command *command);
 /* Ends it: record, row, counter; who waits is told `told`. `by`: the device's answer; NULL. */
 enum err command_end(struct actions *actions, const char *id, enum command_state state,
                      const char *reason, enum err told, const struct caller *by);

@@ -163,7 +163,7 @@ void commands_handed_over(struct actions *actions, const char *command_id)
     if (command && command->state == COMMAND_SENT) {
         struct command delivered = *command;
         delivered.state = COMMAND_DELIVERED;
-        err = command_put(actions, &delivered);
+        err = command_put_late(actions, &delivered);
     }
     flight_end(actions, flight, err);
 }

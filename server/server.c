@@ -155,16 +155,18 @@ static enum err start_mqtt(struct server *server, struct cause *cause)
     enum err err = mqtt_client_new(&options, &server->mqtt, cause);
     if (err)
         return err;
-    inbound_attach(server->inbound, server->mqtt);
-    inbound_topics_changed(server->inbound);
-    if (!server->config->broker_embedded) {
-        mqtt_client_start(server->mqtt);
-        return ERR_OK;
+    if (server->config->broker_embedded) {
+        struct broker_options broker;
+        server_broker_options(server, &broker);
+        err = broker_new(&broker, &server->broker, cause);
+        if (!err)
+            err = broker_start(server->broker, cause);
     }
-    struct broker_options broker;
-    server_broker_options(server, &broker);
-    err = broker_new(&broker, &server->broker, cause);
-    return err ? err : broker_start(server->broker, cause);
+    /* While the broker starts: a hundred thousand topics take a while to name. */
+    inbound_attach(server->inbound, server->mqtt);
+    if (!err && !server->config->broker_embedded)
+        mqtt_client_start(server->mqtt);
+    return err;
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -271,6 +273,7 @@ static void finish_turn(struct server *server)
     while ((spent < STOP_KEEP_MS && !turn_is_idle(server->turn)) ||
            (spent < COMMAND_HANDOVER_MS && server->actions && commands_wait(server->actions))) {
         uv_run(&server->loop, UV_RUN_NOWAIT);
+        turn_tick(server->turn);
         turn_end(server->turn);
         usleep(200);
         spent = clock_boot_ms(&server->clock) - begun;

@@ -40,6 +40,7 @@ struct out {
 
 struct turn_part {
     struct batch *batch; /* NULL: nothing noted */
+    bool urgent;         /* somebody waits for it: not all of it was noted by turn_put_late() */
     struct out *outs;    /* oldest first */
     bool input;          /* marked as come in by MQTT */
 };
@@ -87,7 +88,7 @@ static void drop_batch(struct turn_part *part)
 {
     batch_free(part->batch);
     part->batch = NULL;
-    part->input = false;
+    part->urgent = part->input = false;
 }
 
 static bool has_changes(const struct turn_part *part)
@@ -105,7 +106,7 @@ void turn_stop(struct turn *turn)
     if (turn == NULL || is_stopped(turn))
         return;
     turn->trouble = ERR_STOPPING;
-    turn->lost_input = turn->open.input && has_changes(&turn->open);
+    turn->lost_input = turn->open.input && turn->open.urgent;
     run_outs(&turn->flight.outs, ERR_STOPPING);
     run_outs(&turn->open.outs, ERR_STOPPING);
     drop_batch(&turn->open); /* the one on its way is the keeper's to read until it answers */
@@ -150,14 +151,28 @@ static enum err note(struct turn *turn, enum change_op op, enum record_kind kind
     return err;
 }
 
+static enum err note_urgent(struct turn *turn, enum change_op op, enum record_kind kind,
+                            const void *record)
+{
+    enum err err = note(turn, op, kind, record);
+    if (err == ERR_OK)
+        turn->open.urgent = true;
+    return err;
+}
+
 enum err turn_put(struct turn *turn, enum record_kind kind, const void *record)
 {
-    return note(turn, CHANGE_PUT, kind, record);
+    return note_urgent(turn, CHANGE_PUT, kind, record);
 }
 
 enum err turn_del(struct turn *turn, enum record_kind kind, const void *record)
 {
-    return note(turn, CHANGE_DELETE, kind, record);
+    return note_urgent(turn, CHANGE_DELETE, kind, record);
+}
+
+enum err turn_put_late(struct turn *turn, enum record_kind kind, const void *record)
+{
+    return note(turn, CHANGE_PUT, kind, record);
 }
 
 /* Whether the registry is what the disk has plus what was noted; when not, it was thrown away. */
@@ -204,7 +219,7 @@ static void let_out_open(struct turn *turn)
 static void hand_over(struct turn *turn)
 {
     turn->flight = turn->open;
-    turn->open = (struct turn_part){NULL, NULL, false};
+    turn->open = (struct turn_part){.batch = NULL};
     turn->flying = true;
     turn->keeper.keep(turn->keeper.owner, turn->flight.batch);
 }
@@ -216,7 +231,8 @@ void turn_end(struct turn *turn)
     turn->busy = true;
     let_out_open(turn);
     turn->busy = false;
-    if (has_changes(&turn->open) && !turn->flying)
+    bool awaited = turn->open.urgent || turn->open.outs != NULL;
+    if (has_changes(&turn->open) && awaited && !turn->flying)
         hand_over(turn);
 }
 
@@ -357,6 +373,7 @@ static void probe(struct turn *turn)
 
 void turn_tick(struct turn *turn)
 {
+    turn->open.urgent = has_changes(&turn->open);
     if (turn->state != TURN_UNLOADED && turn->state != TURN_REFUSING)
         return;
     if (turn->flying || turn->busy || is_stopped(turn))
@@ -377,7 +394,7 @@ bool turn_may_read(const struct turn *turn)
 bool turn_may_write(const struct turn *turn)
 {
     return !turn->lost_input && !(turn->flying && turn->flight.input) &&
-           !(turn->open.input && has_changes(&turn->open));
+           !(turn->open.input && turn->open.urgent);
 }
 
 void turn_mark_input(struct turn *turn)

@@ -51,13 +51,17 @@ enum err turn_ready(const struct turn *turn);
  * refused. */
 enum err turn_put(struct turn *turn, enum record_kind kind, const void *record);
 enum err turn_del(struct turn *turn, enum record_kind kind, const void *record);
+/* As turn_put(), for what nobody is told of and a crash may undo: it waits for the next batch that
+ * must go, at most until turn_tick(). An out that comes after it still waits for it. */
+enum err turn_put_late(struct turn *turn, enum record_kind kind, const void *record);
 /* Calls `fn` once all that was noted so far is on disk: at once when nothing is uncommitted and
  * nothing waits, else in the order of the calls. Note changes first, then queue what depends on
  * them. */
 void turn_out(struct turn *turn, turn_out_fn *fn, void *arg);
 /* The end of each loop callback: hands the open batch over when none is on its way. */
 void turn_end(struct turn *turn);
-/* Each second or oftener: retries while changes are refused. */
+/* Each second or oftener: what turn_put_late() noted goes at the next turn_end(); retries while
+ * changes are refused. */
 void turn_tick(struct turn *turn);
 
 /* The keeper's answers. */
@@ -68,7 +72,7 @@ void turn_reloaded(struct turn *turn, struct registry *fresh,
 /* MQTT input may be read: no batch is on its way and changes aren't being refused for want of a
  * reload. */
 bool turn_may_read(const struct turn *turn);
-/* MQTT output may be written: no MQTT input is uncommitted. */
+/* MQTT output may be written: no MQTT input is uncommitted, but for what may come late. */
 bool turn_may_write(const struct turn *turn);
 /* Changes noted from now until the next hand-over came in by MQTT. */
 void turn_mark_input(struct turn *turn);

@@ -291,6 +291,8 @@ static void after_a_start_a_lock_goes_on(void **state)
     rig_link_up(rig);
     assert_int_equal(rig->sent_count, 2);
     rig_hand_over(rig);
+    turn_tick(rig->turn);
+    rig_settle(rig);
     rig_restart(rig);
     assert_int_equal(state_of(rig), COMMAND_DELIVERED);
     assert_int_equal(rig->sent_count, 2);

@@ -50,6 +50,62 @@ static void one_batch_is_on_its_way_and_the_next_gathers(void **state)
     assert_null(f->flight);
 }
 
+static enum err put_late(struct turn_made *f, char id)
+{
+    struct device device = {.created_at = 1};
+    device.id[0] = id;
+    return turn_put_late(f->turn, REC_DEVICE, &device);
+}
+
+static void what_may_come_late_goes_with_the_next_batch_or_the_tick(void **state)
+{
+    struct turn_made *f = *state;
+    assert_int_equal(put_late(f, '1'), ERR_OK);
+    assert_true(tm_has(f, "1"));
+    turn_end(f->turn);
+    assert_int_equal(f->kept, 0);
+    assert_false(turn_is_idle(f->turn));
+    tm_put(f, "2");
+    turn_end(f->turn);
+    assert_int_equal(f->kept, 1);
+    assert_int_equal(f->flight->count, 2);
+    put_late(f, '3');
+    tm_answer(f, ERR_OK);
+    assert_int_equal(f->kept, 1); /* the one before it was in a hurry, this one isn't */
+    turn_tick(f->turn);
+    turn_end(f->turn);
+    assert_int_equal(f->kept, 2);
+    tm_answer(f, ERR_OK);
+    assert_true(turn_is_idle(f->turn));
+}
+
+static void an_out_after_what_may_come_late_waits_for_it(void **state)
+{
+    struct turn_made *f = *state;
+    put_late(f, '1');
+    tm_out(f, "a");
+    tm_assert_seen(f, "");
+    turn_end(f->turn);
+    assert_int_equal(f->kept, 1);
+    tm_assert_seen(f, "");
+    tm_answer(f, ERR_OK);
+    tm_assert_seen(f, "a");
+}
+
+static void what_may_come_late_holds_no_acknowledgement_up_until_it_is_on_its_way(void **state)
+{
+    struct turn_made *f = *state;
+    turn_mark_input(f->turn);
+    put_late(f, '1');
+    assert_true(turn_may_write(f->turn));
+    tm_put(f, "2");
+    assert_false(turn_may_write(f->turn));
+    turn_end(f->turn);
+    assert_false(turn_may_write(f->turn));
+    tm_answer(f, ERR_OK);
+    assert_true(turn_may_write(f->turn));
+}
+
 static void changes_reach_the_keeper_in_their_order(void **state)
 {
     struct turn_made *f = *state;
@@ -227,6 +283,9 @@ int main(void)
         CASE(with_nothing_to_keep_an_out_leaves_at_once),
         CASE(nothing_leaves_before_its_commit_and_then_in_order),
         CASE(one_batch_is_on_its_way_and_the_next_gathers),
+        CASE(what_may_come_late_goes_with_the_next_batch_or_the_tick),
+        CASE(an_out_after_what_may_come_late_waits_for_it),
+        CASE(what_may_come_late_holds_no_acknowledgement_up_until_it_is_on_its_way),
         CASE(changes_reach_the_keeper_in_their_order),
         CASE(an_open_batch_with_outs_alone_leaves_at_the_end_of_the_turn),
         CASE(after_a_commit_it_lets_out_then_reads_then_hands_over),
