@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The unit tests: each binary under build/san/tests/unit, two at a time, one line each; the log of a
-# failing one is shown at the end. Arguments are names of binaries ("server/test_config"); none: all
-# that tests/unit has, and one that isn't built is a failure. The last line is "N passed, M failed".
+# The unit tests: each binary under build/san/tests/unit, as many at a time as there are processors, one
+# line each; the log of a failing one is shown at the end. Arguments are names of binaries
+# ("server/test_config"); none: all that tests/unit has, and one that isn't built is a failure. The last
+# line is "N passed, M failed".
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export UNIT_FOLDER=${UNIT_FOLDER:-build/san/tests/unit}
@@ -46,7 +47,7 @@ else
     names=$(find tests/unit -name 'test_*.c' -printf '%P\n' | sed 's/\.c$//' | sort)
 fi
 [ -n "$names" ] || echo "no unit tests under tests/unit"
-xargs -r -P "${UNIT_JOBS:-2}" -I '{}' bash -c 'unit "$1"' unit '{}' <<<"$names"
+xargs -r -P "${UNIT_JOBS:-$(nproc)}" -I '{}' bash -c 'unit "$1"' unit '{}' <<<"$names"
 
 for log in "$UNIT_LOGS"/*.log; do
     [ -e "$log" ] || continue

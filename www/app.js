@@ -164,7 +164,7 @@ function showDevices(devices) {
   }
   byId("devices-note").textContent =
     devices.length === 0
-      ? "No device has made itself known yet."
+      ? "No device has made itself known yet. No board at hand? On the server, gatehouse-sim lock plays one."
       : devices.length > shown.length
         ? shown.length + " of " + devices.length + " devices are shown."
         : "";

@@ -16,7 +16,7 @@ export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_erro
 
 # The rooms' own rules compile them, into a folder of their own, with coverage for the fuzzer.
 compile() {
-    make --no-print-directory -s -j2 CC=clang SAN="fuzzer-no-link,$sanitize" OUT="$out" "$@"
+    make --no-print-directory -s -j"$(nproc)" CC=clang SAN="fuzzer-no-link,$sanitize" OUT="$out" "$@"
 }
 
 build() {

@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 python=${PYTHON:-/usr/bin/python3}
-jobs=${LINT_JOBS:-2}
+jobs=${LINT_JOBS:-$(nproc)}
 kept=build/lint
 mkdir -p "$kept" || exit 2
 log=$(mktemp) || exit 2
