@@ -236,9 +236,12 @@ class House:
         return self.start(**how)
 
     def pause(self):
-        os.kill(self.process.pid, signal.SIGSTOP)
         stat = pathlib.Path(f"/proc/{self.process.pid}/stat")
-        eventually(lambda: stat.read_text().rsplit(")", 1)[1].split()[0] == "T", 5, "all of it stands still")
+        state = lambda: stat.read_text().rsplit(")", 1)[1].split()[0]
+        # Stopped amid a burst of messages, it would read on in that burst before it looks at the clock.
+        eventually(lambda: state() == "S", 5, "it waits for something to do")
+        os.kill(self.process.pid, signal.SIGSTOP)
+        eventually(lambda: state() == "T", 5, "all of it stands still")
 
     def resume(self):
         os.kill(self.process.pid, signal.SIGCONT)
