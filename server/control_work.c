@@ -99,8 +99,10 @@ static void answer_report(struct work *work)
 static void answer_change(void *arg)
 {
     struct work *work = arg;
+    char why[256];
+    snprintf(why, sizeof why, "%s; the server's log says why", err_message(work->result));
     if (work->result)
-        control_fail(work->call, err_message(work->result));
+        control_fail(work->call, why);
     else
         answer_report(work);
     log_info("control", "%s of %s: %s", work->restores ? "restore" : "import", work->path,

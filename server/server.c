@@ -323,6 +323,7 @@ static void free_rooms(struct server *server)
     while (uv_loop_alive(&server->loop))
         uv_run(&server->loop, UV_RUN_ONCE);
     hop_free(server->hop);
+    server_tell_replaced(server); /* of what the storage thread ended with */
     turn_free(server->turn);
     control_free(server);
     inbound_free(server->inbound);

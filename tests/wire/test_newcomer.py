@@ -3,6 +3,7 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 
 import pytest
@@ -65,3 +66,15 @@ def test_what_could_not_be_printed_is_a_failure(tmp_path, words):
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([BIN, *words, *sets], stdout=full, stderr=subprocess.PIPE, text=True, timeout=20, check=False)
     assert done.returncode == 1 and "standard output" in done.stderr, done.stderr
+
+
+def test_a_restore_that_the_server_can_not_do_names_where_to_look(make_house, tmp_path):
+    house = make_house()
+    backup = tmp_path / "b"
+    assert house.command("backup", backup).returncode == 0
+    with sqlite3.connect(house.data_dir / "gatehouse.db", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = house.command("restore", backup)
+        other.execute("ROLLBACK")
+    assert done.returncode == 1 and "the server's log says why" in done.stderr, done.stderr
+    assert "locked" in house.log()

@@ -20,10 +20,10 @@ from house import BIN, clean_environment, eventually
 @contextlib.contextmanager
 def locked(house):
     """While it lasts the server's commits wait for the database, as they do for a slow disk."""
-    other = sqlite3.connect(house.data_dir / "gatehouse.db", isolation_level=None)
+    other = sqlite3.connect(house.data_dir / "gatehouse.db", isolation_level=None, check_same_thread=False)
     try:
         other.execute("BEGIN IMMEDIATE")
-        yield
+        yield other
     finally:
         other.close()
 
@@ -48,6 +48,17 @@ def test_a_stop_while_an_import_is_being_kept(make_house, tmp_path):
         house.stop()
     _, said = asker.communicate(timeout=10)
     assert asker.returncode == 1 and said.strip(), said
+
+
+def test_a_stop_while_an_import_is_kept_after_all(make_house, tmp_path):
+    house = make_house()
+    with locked(house) as other:
+        asker = begin(house, "import", python_state(tmp_path, 10))
+        eventually(lambda: "changes are refused" in house.get("/readyz", token=False).text, 5)
+        threading.Timer(0.7, other.execute, ["ROLLBACK"]).start()
+        house.stop()
+    asker.communicate(timeout=10)
+    assert house.records("devices", id="d1"), "it was on its way, and is on the disk"
 
 
 def test_a_stop_while_an_import_is_being_read(make_house, tmp_path):
