@@ -7,7 +7,10 @@ cd "$(dirname "$0")/.." || exit 1
 : "${GATEHOUSE_BIN:=$PWD/build/san/gatehouse}" "${PYTHON:=/usr/bin/python3}"
 export GATEHOUSE_BIN
 log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
+# pytest keeps the folders of its last runs.
+PYTEST_DEBUG_TEMPROOT=$(mktemp -d) || exit 1
+export PYTEST_DEBUG_TEMPROOT
+trap 'rm -rf "$log" "$PYTEST_DEBUG_TEMPROOT"' EXIT
 
 "$PYTHON" -B -m pytest -p no:cacheprovider -q -n "${WIRE_WORKERS:-2}" --rootdir tests/wire \
     -o addopts= tests/wire "$@" 2>&1 | tee "$log"

@@ -308,6 +308,11 @@ static void remove_dir(void)
     nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+void mqf_dir_borrow(const char *path)
+{
+    snprintf(dir, sizeof dir, "%s", path);
+}
+
 const char *mqf_dir(void)
 {
     if (dir[0] == '\0') {

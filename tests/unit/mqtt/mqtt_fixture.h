@@ -54,4 +54,7 @@ int mqf_free_port(void);
 /* A folder of its own below the system's temporary one, removed at the end of the process. */
 const char *mqf_dir(void);
 
+/* For a process that is killed: the folder of the one that started it, which removes it. */
+void mqf_dir_borrow(const char *path);
+
 #endif

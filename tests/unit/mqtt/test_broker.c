@@ -279,9 +279,10 @@ static void one_that_ignores_the_polite_end_is_killed(void **state)
 }
 
 /* The server in the next test: runs a broker, says its pid, waits to be killed. */
-static int be_a_server(void)
+static int be_a_server(const char *folder)
 {
     struct running r;
+    mqf_dir_borrow(folder);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     mqf_log_keep();
     running_open(&r);
@@ -298,11 +299,12 @@ static void a_broker_does_not_outlive_a_killed_server(void **state)
 {
     (void)state;
     int ends[2], pid = 0;
+    const char *folder = mqf_dir();
     assert_int_equal(pipe(ends), 0);
     int server = fork();
     if (server == 0) {
         dup2(ends[1], 1);
-        execl("/proc/self/exe", "gatehouse", "be-a-server", (char *)NULL);
+        execl("/proc/self/exe", "gatehouse", "be-a-server", folder, (char *)NULL);
         _exit(127);
     }
     close(ends[1]);
@@ -339,8 +341,8 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "broker-child") == 0)
         return broker_child_main(argc, argv);
-    if (argc > 1 && strcmp(argv[1], "be-a-server") == 0)
-        return be_a_server();
+    if (argc > 2 && strcmp(argv[1], "be-a-server") == 0)
+        return be_a_server(argv[2]);
     mqf_log_keep();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_configuration_is_what_it_should_be),
