@@ -19,9 +19,10 @@
 #include "server/base/clock.h"
 #include "server/base/utf8.h"
 
-#define LOG_LINE_MAX    2048
-#define LOG_PATIENCE_MS 50 /* for a reader that is only slow; once, then not until it reads again  \
-                            */
+#define LOG_LINE_MAX 2048
+#define LOG_PATIENCE_MS                                                                            \
+    50 /* for a reader that is only slow; once, then not until it reads again                      \
+        */
 
 static struct {
     atomic_int level;
