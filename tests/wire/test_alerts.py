@@ -190,6 +190,9 @@ def test_of_two_waiting_alerts_the_newer_gets_the_picture(quick):
     assert quick.upload(picture, topic=camera) == (200, "0")
     assert fetch(quick, link(newer)).body == picture
     assert fetch(quick, link(older)).status == 404
+    second = pictures.png(camera)
+    assert quick.upload(second, topic=camera) == (200, "0")
+    assert [fetch(quick, link(m)).body for m in (newer, older)] == [picture, second], "each link shows its own"
 
 
 def test_the_time_of_an_alert_is_the_sites(make_house):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Who may do what over HTTP: bearer tokens, roles, trusted addresses (CONTRACT part 3)."""
 
+import json
+
 import pytest
 
 import pictures
@@ -59,11 +61,15 @@ def test_a_token_in_the_address_is_no_credential(house):
 @pytest.mark.parametrize("role, sees, orders", [("viewer", 200, 403), ("member", 200, 200), ("admin", 200, 200)])
 def test_what_each_role_may(house, role, sees, orders):
     board, token = house.board(), house.make_token(role, fresh(role))
-    assert house.get("/api/v1/devices", token=token).status == sees
-    assert house.get("/data", token=token).status == sees
-    assert house.get(f"/lock?device={board.device}", token=token).status == orders
+    for path in ("/api/v1/devices", "/data"):
+        assert house.get(path, token=token).status == sees
+    for word in ("lock", "unlock"):
+        assert house.get(f"/{word}?device={board.device}", token=token).status == orders
+    order = json.dumps({"name": "unlock", "topic": board.device, "topic2": "app", "time": "1"})
+    assert house.post("/test", order, token=token).status == orders
+    assert house.upload(pictures.jpeg(role), token=token).status == orders
     house.settle()
-    assert board.orders() == (["lock"] if orders == 200 else [])
+    assert board.orders() == (["lock", "unlock"] if orders == 200 else [])
 
 
 def test_a_token_made_while_the_server_runs_works_at_once(house):

@@ -30,7 +30,8 @@ def test_an_order_that_cannot_be_committed_is_a_1_and_never_leaves(stuck, word):
     with stuck.no_commit():
         assert stuck.get(f"/{word}?device={stuck.door.device}") == (200, "1")
         assert stuck.get(f"/{word}?device={stuck.door.device}") == (200, "1"), "changes are refused now"
-        assert stuck.get("/readyz").status == 503
+        answer = stuck.get("/readyz")
+        assert answer.status == 503 and "store: changes are refused" in answer.text
     works_again(stuck)
     assert stuck.door.orders() == []
     time.sleep(3.1)
@@ -84,3 +85,11 @@ def test_a_token_that_cannot_be_committed_is_not_printed(stuck):
         assert (done.returncode, done.stdout) == (1, "")
     works_again(stuck)
     assert stuck.records("tokens", name="late") == []
+
+
+def test_it_tries_again_by_itself_until_a_commit_works(stuck):
+    with stuck.no_commit():
+        assert stuck.get(f"/unlock?device={stuck.door.device}") == (200, "1")
+        time.sleep(5)  # longer than the first try after the failure may take
+        assert "store: changes are refused" in stuck.get("/readyz").text
+    works_again(stuck)

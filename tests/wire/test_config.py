@@ -64,7 +64,7 @@ def test_a_wrong_type_is_an_error_that_names_the_key(key, tmp_path):
 
 
 @pytest.mark.parametrize("one", [
-    "http.port=65536", "http.port=-1", "http.port=http", "http.port=", "http.auth=maybe", "http.max_upload_mb=0",
+    "http.port=65536", "http.port=-1", "http.port=http", "http.port=", "http.auth=maybe", "http.auth=tokens", "http.max_upload_mb=0",
     "mqtt.port=70000", "mqtt.broker=http://x", "mqtt.broker=mqtt://", "mqtt.broker=mqtt://host:port", "pairing=maybe",
     "mqtt.anonymous=some", "alerts.picture_wait_ms=-1", 'alerts.raw_frames=["640"]', 'alerts.raw_frames=["0x0"]',
     'http.trusted=["everybody"]', 'http.trusted=["10.0.0.0/33"]', "mqtt.server_topic=a/#", "mqtt.server_topic=",
@@ -75,6 +75,24 @@ def test_a_value_out_of_range_names_the_key_and_what_was_expected(one):
     assert done.returncode == 2, done
     (line,) = [l for l in done.stderr.splitlines() if key in l]
     assert len(line) > len(key) + 10, "what was expected"
+
+
+RANGES = {
+    "http.port": (0, 65535), "http.max_upload_mb": (1, 1024), "mqtt.port": (0, 65535), "mqtt.tls.port": (0, 65535),
+    "alerts.picture_wait_ms": (0, 60000), "retention.pictures_mb": (1, 1 << 24), "retention.pictures_days": (1, 36500),
+    "retention.telemetry_mb": (1, 1 << 24), "retention.telemetry_days": (1, 36500), "retention.audit_days": (1, 36500),
+}
+
+
+@pytest.mark.parametrize("key", RANGES)
+def test_a_number_is_taken_up_to_its_bounds_and_no_further(key):
+    least, most = RANGES[key]
+    paper = ("mqtt.tls.cert=a", "mqtt.tls.key=b") if key == "mqtt.tls.port" else ()
+    assert check(f"{key}={most}", *paper).returncode == 0
+    assert check(f"{key}={least}").returncode == 0
+    for wrong in (least - 1, most + 1):
+        done = check(f"{key}={wrong}", *paper)
+        assert done.returncode == 2 and f"a whole number from {least} to {most}" in done.stderr, done
 
 
 @pytest.mark.parametrize("one", ["nothing=1", "http.nothing=1", "http=1", "HTTP.PORT=1", "http.port", "=1", "http.port.x=1"])

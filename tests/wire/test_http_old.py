@@ -2,6 +2,7 @@
 """CONTRACT 1.3: the addresses that phones and boards call. Plain text, byte for byte."""
 
 import json
+import socket
 import urllib.parse
 
 import pytest
@@ -214,7 +215,8 @@ def test_a_foreign_page_moves_no_door_by_an_image_without_a_referer(open_house, 
 
 def test_our_own_page_and_a_plain_client_are_welcome(house):
     for headers in ({"Origin": house.url}, {"Referer": house.url + "/"}, {"Sec-Fetch-Site": "same-origin"},
-                    {"Sec-Fetch-Site": "none"}, {"Host": f"127.0.0.1:{house.http_port}"}, {"Host": f"localhost:{house.http_port}"}):
+                    {"Sec-Fetch-Site": "none"}, {"Host": f"127.0.0.1:{house.http_port}"}, {"Host": f"localhost:{house.http_port}"},
+                    {"Host": f"{socket.gethostname()}:{house.http_port}"}, {"Host": f"{socket.gethostname()}.local"}):
         assert house.get("/data", headers=headers).status == 200, headers
 
 

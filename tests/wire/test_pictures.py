@@ -40,6 +40,9 @@ def test_the_newest_under_a_name_a_topic_and_a_time(house):
     assert get_pic(house, pic_name=name, topic=topic, time="1").body == pictures.jpeg(name + "b")
     assert get_pic(house, pic_name=name, topic=topic, time="2").body == pictures.jpeg(name + "c")
     assert get_pic(house, pic_name=name, topic=topic, time="3").status == 404
+    form = urllib.parse.urlencode({"pic_name": name, "topic": topic, "time": "1"})
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert house.post("/get_pic", form, headers=kind).body == pictures.jpeg(name + "b")
     assert get_pic(house, pic_name=fresh("other"), topic=topic, time="1").status == 404
 
 

@@ -3,7 +3,9 @@
 
 import json
 import re
+import socket
 import stat
+import time
 
 import pytest
 
@@ -242,3 +244,23 @@ def test_a_second_server_on_the_same_folder_is_refused(make_house):
     done = command("serve", *house.arguments(), timeout=20)
     assert done.returncode == 1 and str(house.data_dir) in done.stderr
     assert house.get("/data").status == 200
+
+
+def test_while_a_backup_holds_them_no_picture_goes(make_house):
+    house = make_house("retention.pictures_mb=1", "http.auth=none")
+
+    def upload(name):
+        picture = pictures.jpeg(name)
+        assert house.upload(picture + bytes(600_000), pic_name=name) == (200, "0")
+
+    names = lambda: [p["name"] for p in house.records("pictures")]
+    with socket.socket(socket.AF_UNIX) as hold:
+        hold.connect(str(house.data_dir / "control.sock"))
+        hold.sendall(b'{"do":"hold"}\n')
+        assert hold.recv(16) == b"{}\n"
+        for name in "abc":
+            upload(name)
+        time.sleep(0.5)  # for what must not happen
+        assert sorted(names()) == ["a", "b", "c"]
+    upload("d")
+    eventually(lambda: names() == ["d"])

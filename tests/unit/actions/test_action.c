@@ -146,6 +146,12 @@ static void anonymous_senders_may_what_the_configuration_says(void **state)
     assert_int_equal(rig_rows(rig, "FORBIDDEN"), 1); /* the unlock has its row */
     assert_false(rig_last_row(rig)->allowed);
 
+    for (size_t i = 0; action_at(rig->actions, i); i++) {
+        const struct action *row = action_at(rig->actions, i);
+        bool shakes = strcmp(row->word, "hand_shake") == 0 || strncmp(row->word, "add_", 4) == 0;
+        assert_int_equal(row->need == NEED_HAND_SHAKE, shakes);
+    }
+
     rig->options.anonymous = ANONYMOUS_NOTHING;
     rig_restart(rig);
     rig_mqtt(rig, "add_device device2 todevice2 app app 1");

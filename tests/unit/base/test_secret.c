@@ -81,6 +81,13 @@ static void equal_means_equal(void **state)
     assert_false(secret_equal("token", "tokem"));
     assert_false(secret_equal("token", "toke"));
     assert_false(secret_equal("", "x"));
+    char one[SECRET_TOKEN_SIZE], other[SECRET_TOKEN_SIZE];
+    secret_new_token(one);
+    for (size_t i = 0; i < sizeof one - 1; i++) {
+        memcpy(other, one, sizeof one);
+        other[i] = one[i] == 'a' ? 'b' : 'a';
+        assert_false(secret_equal(one, other));
+    }
 }
 
 static void random_numbers_stay_below_their_bound(void **state)

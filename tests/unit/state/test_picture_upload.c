@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -48,6 +51,41 @@ static void a_jpeg_in_many_pieces_is_kept_byte_for_byte(void **state)
     assert_int_equal(album_count_files(album), 1);
     free(stored);
     free(jpeg);
+}
+
+/* What fsync() was called for, in order; takes the place of libc's in this program. */
+static char synced[8][PATH_MAX];
+static atomic_size_t synced_count;
+
+int fsync(int fd)
+{
+    char link[64];
+    size_t at = atomic_fetch_add(&synced_count, 1);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    if (at < sizeof synced / sizeof synced[0]) {
+        ssize_t len = readlink(link, synced[at], sizeof synced[at] - 1);
+        synced[at][len > 0 ? len : 0] = '\0';
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+static void file_and_names_are_synced_before_it_is_told(void **state)
+{
+    struct album *album = *state;
+    size_t len;
+    unsigned char *png = made_png(7, 9, &len);
+    char path[PICTURE_PATH_SIZE], name[64];
+    atomic_store(&synced_count, 0);
+    struct album_answer answer = album_upload(album, png, len, len);
+    assert_int_equal(answer.result, ERR_OK);
+    assert_int_equal(atomic_load(&synced_count), 3);
+    snprintf(name, sizeof name, "pictures/tmp/%s", answer.picture.id);
+    assert_string_equal(synced[0], scratch_path(album->data_dir, name));
+    picture_path(answer.picture.id, path);
+    path[strlen("pictures/ab")] = '\0';
+    assert_string_equal(synced[1], scratch_path(album->data_dir, path));
+    assert_string_equal(synced[2], scratch_path(album->data_dir, "pictures"));
+    free(png);
 }
 
 static void a_png_is_kept_as_it_is(void **state)
@@ -341,6 +379,7 @@ int main(void)
 #define WITH_ALBUM(test) cmocka_unit_test_setup_teardown(test, album_open, album_close)
     const struct CMUnitTest tests[] = {
         WITH_ALBUM(a_jpeg_in_many_pieces_is_kept_byte_for_byte),
+        WITH_ALBUM(file_and_names_are_synced_before_it_is_told),
         WITH_ALBUM(a_png_is_kept_as_it_is),
         WITH_ALBUM(what_is_no_picture_is_refused_and_leaves_nothing),
         WITH_ALBUM(a_raw_frame_becomes_a_jpeg_of_its_colours),

@@ -306,6 +306,35 @@ static void a_file_cut_off_anywhere_is_never_silently_less(void **state)
     made_open(made);
 }
 
+/* Loading reads neither the log of the door nor the pictures: only the check at the start finds it.
+ */
+static void damage_in_what_is_not_loaded_is_found_at_the_start(void **state)
+{
+    static const char *const tables[] = {"door_log", "pictures", "pictures_created"};
+    struct store_made *made = *state;
+    struct cause cause = {.text = ""};
+    size_t len;
+    fill(made);
+    made_close(made);
+    char *whole = scratch_read(database(made), &len);
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        char sql[96];
+        snprintf(sql, sizeof(sql), "SELECT rootpage FROM sqlite_master WHERE name = '%s'",
+                 tables[i]);
+        size_t page = (size_t)number(database(made), sql) - 1;
+        char *broken = malloc(len);
+        assert_non_null(broken);
+        memcpy(broken, whole, len);
+        memset(broken + 4096 * page, 0xA5, 4096);
+        scratch_write(database(made), broken, len);
+        free(broken);
+        assert_int_equal(made_try_open(made, &cause), ERR_CORRUPT);
+        scratch_write(database(made), whole, len);
+    }
+    free(whole);
+    made_open(made);
+}
+
 static void zeroed_and_garbled_pages_are_never_silently_less(void **state)
 {
     struct store_made *made = *state;
@@ -471,6 +500,7 @@ int main(void)
         CASE(an_empty_file_is_refused),
         CASE(a_missing_file_beside_leftovers_is_refused),
         CASE(a_file_cut_off_anywhere_is_never_silently_less),
+        CASE(damage_in_what_is_not_loaded_is_found_at_the_start),
         CASE(zeroed_and_garbled_pages_are_never_silently_less),
         CASE(a_backup_takes_the_place_of_the_live_database),
         CASE(an_older_backup_is_migrated_on_its_way),
