@@ -37,21 +37,32 @@ format() {
     [ "${PIPESTATUS[1]}" -eq 0 ]
 }
 
-# A file is looked at again when it, a header or the settings changed.
+# tidy_knows FILE SETTING: it was clean, and since then neither the newest setting nor any of the headers that
+# it includes changed; its stamp lists them.
+tidy_knows() {
+    local stamp=$kept/tidy/$1.ok file
+    [ -s "$stamp" ] && [ "$stamp" -nt "$2" ] || return 1
+    while read -r file; do
+        [ -f "$file" ] && [ "$stamp" -nt "$file" ] || return 1
+    done <"$stamp"
+}
+
 tidy() {
-    local newest stamp file
+    local newest file
     compiler_flags >"$kept/flags.new"
     cmp -s "$kept/flags.new" "$kept/flags" || mv "$kept/flags.new" "$kept/flags"
-    newest=$(ls -t "$kept/flags" .clang-tidy tests/unit/.clang-tidy $(git ls-files -co --exclude-standard '*.h') \
-        2>/dev/null | head -n 1)
+    newest=$(ls -t "$kept/flags" $(git ls-files -co --exclude-standard '*.clang-tidy') 2>/dev/null | head -n 1)
+    # The stamp is as old as the look's beginning: what changed meanwhile is looked at again.
     c_files | while read -r file; do
-        stamp=$kept/tidy/$file.ok
-        [ "$stamp" -nt "$file" ] && [ "$stamp" -nt "$newest" ] || echo "$file"
+        tidy_knows "$file" "$newest" || echo "$file"
     done | xargs -r -P "$jobs" -n 1 bash -c '
-        found=$(clang-tidy --quiet "$1" -- $(cat "$0/flags") 2>&1)
-        if [ $? -eq 0 ]; then
-            mkdir -p "$0/tidy/$(dirname "$1")" && touch "$0/tidy/$1.ok"
+        stamp=$0/tidy/$1.ok
+        mkdir -p "${stamp%/*}"
+        cc -MM $(cat "$0/flags") "$1" 2>&1 | tr -s " \\\\" "\n" | grep "\.[ch]$" >"$stamp.new"
+        if found=$(clang-tidy --quiet "$1" -- $(cat "$0/flags") 2>&1); then
+            mv "$stamp.new" "$stamp"
         else
+            rm -f "$stamp.new"
             grep -E ": (error|warning): " <<<"$found" | sed "s|^$PWD/||"
             exit 1
         fi' "$kept"
