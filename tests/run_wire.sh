@@ -7,12 +7,15 @@ cd "$(dirname "$0")/.." || exit 1
 : "${GATEHOUSE_BIN:=$PWD/build/san/gatehouse}" "${PYTHON:=/usr/bin/python3}"
 export GATEHOUSE_BIN
 log=$(mktemp) || exit 1
+# They mostly wait: for a broker, a disk, a deadline.
+workers=$(($(nproc) * 2))
+[ "$workers" -le 8 ] || workers=8
 # pytest keeps the folders of its last runs.
 PYTEST_DEBUG_TEMPROOT=$(mktemp -d) || exit 1
 export PYTEST_DEBUG_TEMPROOT
 trap 'rm -rf "$log" "$PYTEST_DEBUG_TEMPROOT"' EXIT
 
-"$PYTHON" -B -m pytest -p no:cacheprovider -q -n "${WIRE_WORKERS:-2}" --rootdir tests/wire \
+"$PYTHON" -B -m pytest -p no:cacheprovider -q -n "${WIRE_WORKERS:-$workers}" --rootdir tests/wire \
     -o addopts= tests/wire "$@" 2>&1 | tee "$log"
 
 # pytest's summary: "3 failed, 120 passed, 1 error in 99.12s". Nothing run is a failure too.
