@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The database as a file: made, checked, migrated, restored; damage is refused and never taken for
- * an empty database.
+ * The database as a file: made, checked, migrated, restored; what is none of ours is refused and
+ * never taken for an empty database. Damage is in test_store_damage.c.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -266,106 +266,6 @@ static void fill(struct store_made *made)
     batch_free(batch);
 }
 
-/* Refused, or all there. */
-static bool is_refused_or_whole(struct store_made *made)
-{
-    struct cause cause = {.text = ""};
-    enum err err = made_try_open(made, &cause);
-    if (err != ERR_OK) {
-        assert_int_equal(err, ERR_CORRUPT);
-        assert_true(strlen(cause.text) > 20);
-        return true;
-    }
-    struct registry *registry = registry_new();
-    err = store_load(made->store, registry, &cause);
-    size_t count = registry_count(registry, REC_DEVICE);
-    registry_free(registry);
-    made_close(made);
-    return err == ERR_CORRUPT || (err == ERR_OK && count == 300);
-}
-
-static void a_file_cut_off_anywhere_is_never_silently_less(void **state)
-{
-    struct store_made *made = *state;
-    size_t len;
-    fill(made);
-    made_close(made);
-    char *whole = scratch_read(database(made), &len);
-    size_t tried = 0;
-    for (size_t cut = 0; cut < len; cut += cut < 200         ? 7
-                                           : cut % 4096 == 0 ? 1531
-                                                             : 4096 - cut % 4096) {
-        scratch_write(database(made), whole, cut);
-        if (!is_refused_or_whole(made))
-            fail_msg("cut off at %zu of %zu bytes it was taken as whole", cut, len);
-        tried++;
-    }
-    assert_true(tried > 60);
-    scratch_write(database(made), whole, len);
-    free(whole);
-    made_open(made);
-}
-
-/* Loading reads neither the log of the door nor the pictures: only the check at the start finds it.
- */
-static void damage_in_what_is_not_loaded_is_found_at_the_start(void **state)
-{
-    static const char *const tables[] = {"door_log", "pictures", "pictures_created"};
-    struct store_made *made = *state;
-    struct cause cause = {.text = ""};
-    size_t len;
-    fill(made);
-    made_close(made);
-    char *whole = scratch_read(database(made), &len);
-    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        char sql[96];
-        snprintf(sql, sizeof(sql), "SELECT rootpage FROM sqlite_master WHERE name = '%s'",
-                 tables[i]);
-        size_t page = (size_t)number(database(made), sql) - 1;
-        char *broken = malloc(len);
-        assert_non_null(broken);
-        memcpy(broken, whole, len);
-        memset(broken + 4096 * page, 0xA5, 4096);
-        scratch_write(database(made), broken, len);
-        free(broken);
-        assert_int_equal(made_try_open(made, &cause), ERR_CORRUPT);
-        scratch_write(database(made), whole, len);
-    }
-    free(whole);
-    made_open(made);
-}
-
-static void zeroed_and_garbled_pages_are_never_silently_less(void **state)
-{
-    struct store_made *made = *state;
-    size_t len;
-    fill(made);
-    made_close(made);
-    char *whole = scratch_read(database(made), &len);
-    char *broken = malloc(len);
-    assert_non_null(broken);
-    srand(6);
-    for (int round = 0; round < 60; round++) {
-        size_t page = (size_t)rand() % (len / 4096) * 4096;
-        memcpy(broken, whole, len);
-        if (round % 3 == 0)
-            memset(broken + page, 0, 4096);
-        else if (round % 3 == 1)
-            for (size_t i = 0; i < 4096; i++)
-                broken[page + i] = (char)rand();
-        else
-            memset(broken + page, 0, len - page);
-        scratch_write(database(made), broken, len);
-        /* A page of an index or a free one may be lost without a row being lost. */
-        if (!is_refused_or_whole(made))
-            fail_msg("page %zu broken in round %d was taken as whole", page / 4096, round);
-    }
-    scratch_write(database(made), whole, len);
-    free(whole);
-    free(broken);
-    made_open(made);
-}
-
 static void copy_live(struct store_made *made, const char *name)
 {
     struct sqlite3 *db;
@@ -499,9 +399,6 @@ int main(void)
         CASE(another_programs_database_is_refused),
         CASE(an_empty_file_is_refused),
         CASE(a_missing_file_beside_leftovers_is_refused),
-        CASE(a_file_cut_off_anywhere_is_never_silently_less),
-        CASE(damage_in_what_is_not_loaded_is_found_at_the_start),
-        CASE(zeroed_and_garbled_pages_are_never_silently_less),
         CASE(a_backup_takes_the_place_of_the_live_database),
         CASE(an_older_backup_is_migrated_on_its_way),
         CASE(a_bad_backup_changes_nothing),
