@@ -409,7 +409,7 @@ static enum err import_state(const struct json *document, struct batch *batch,
                  strcmp(name, "exported_at") != 0)
             result = cause_set(cause, ERR_BAD_INPUT, "%s: there is no such member", name);
     }
-    return result;
+    return result == ERR_OK ? transfer_check_topics(batch, cause) : result;
 }
 
 void transfer_skip(struct import_report *report, const char *format, ...)

@@ -43,6 +43,8 @@ void transfer_skip(struct import_report *report, const char *format, ...)
 /* Notes one put in the batch and counts it. */
 enum err transfer_put(struct batch *batch, struct import_report *report, enum record_kind kind,
                       const void *record, struct cause *cause);
+/* No topic is held by two devices or apps of the batch (transfer_topics.c). */
+enum err transfer_check_topics(const struct batch *batch, struct cause *cause);
 /* Whether this is what save_to_config of the Python server writes. */
 bool transfer_is_python(const struct json *document);
 enum err transfer_import_python(const struct json *document, int64_t now_at, struct batch *batch,

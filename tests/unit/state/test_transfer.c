@@ -313,6 +313,11 @@ static const struct {
     {HEAD "\"pairs\":[{\"device_id\":\"d\",\"app_id\":\"a\"},"
           "{\"app_id\":\"a\",\"device_id\":\"d\"}]}",
      "twice"},
+    {HEAD "\"devices\":[{\"id\":\"a\",\"topic\":\"t\"},{\"id\":\"b\",\"topic\":\"t\"}]}",
+     "device \"b\""},
+    {HEAD "\"devices\":[{\"id\":\"a\",\"topic\":\"t\"}],"
+          "\"apps\":[{\"id\":\"p\",\"topic\":\"t\"}]}",
+     "app \"p\""},
     {HEAD "\"tokens\":[{\"hash\":\"abc\"}]}", "tokens[0].hash"},
     {HEAD "\"tokens\":[{\"hash\":\"" HASH "\",\"prefix\":\"0123456789\"}]}",
      "tokens[0].prefix: expected at most 8 bytes"},
