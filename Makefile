@@ -45,7 +45,7 @@ UNIT_SRC := $(shell find tests/unit -name 'test_*.c')
 UNIT_BIN := $(UNIT_SRC:%.c=$(OUT)/%)
 UNIT_LIB := $(patsubst %.c,$(OUT)/%.o,$(filter-out $(UNIT_SRC),$(shell find tests/unit -name '*.c')))
 
-.PHONY: all help deps deps-test run demo check unit wire lint fuzz fuzz-replay bench docs format install clean san
+.PHONY: all help deps deps-test run demo check check-build unit wire lint fuzz fuzz-replay bench docs format install clean san
 .DEFAULT_GOAL := all
 
 all: build/gatehouse build/gatehouse-sim ## build build/gatehouse and build/gatehouse-sim
@@ -95,11 +95,12 @@ demo: ## the whole story in half a minute: server, board, phone, camera
 	@examples/demo.sh
 
 SANITIZE := SAN=address,undefined
-check: ## install what the tests need, build with sanitizers, run all tests
+check: check-build ## install what the tests need, build with sanitizers, run all tests
+	@tests/run_all.sh
+check-build:
 	@$(MAKE) --no-print-directory deps-test
 	@$(MAKE) --no-print-directory $(jobs) all
 	@$(MAKE) --no-print-directory $(jobs) $(SANITIZE) san
-	@tests/run_all.sh
 
 san: $(OUT)/gatehouse $(OUT)/gatehouse-sim $(UNIT_BIN)
 unit: ## the unit tests alone (with sanitizers)
