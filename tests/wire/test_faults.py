@@ -362,6 +362,8 @@ def test_a_board_is_answered_the_same_after_a_broker_restart_on_the_same_port(ma
     house = make_house("http.auth=none", f"mqtt.port={free_port()}")
     port = house.mqtt_port
     os.kill(house.broker_pid(), signal.SIGKILL)
+    # Before the server has noticed, it still calls itself ready.
+    eventually(lambda: house.log().count("mqtt: connected to ") == 2, 20)
     here_again(house)
-    eventually(lambda: port_answers(port))
+    assert port_answers(port)
     assert house.board().device
