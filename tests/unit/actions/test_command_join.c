@@ -51,6 +51,18 @@ static void a_second_call_after_a_failure_hears_of_it(void **state)
     assert_int_equal(rig->sent_count, 1);
 }
 
+static void a_second_call_after_a_refusal_hears_of_it(void **state)
+{
+    struct rig *rig = *state;
+    enum err answer;
+    rig_mqtt(rig, "unlock device");
+    commands_rejected(rig->actions, rig_last(rig)->tag);
+    rig_settle(rig);
+    rig_ask(rig, "unlock device", ROLE_MEMBER, &answer);
+    assert_int_equal(answer, ERR_NOT_HANDED_OVER);
+    assert_int_equal(rig->sent_count, 1);
+}
+
 static void a_done_lock_is_not_joined(void **state)
 {
     struct rig *rig = *state;
@@ -131,6 +143,7 @@ int main(void)
         TEST(the_phones_two_calls_for_one_press_are_one_command),
         TEST(the_second_call_joins_also_after_the_board_answered),
         TEST(a_second_call_after_a_failure_hears_of_it),
+        TEST(a_second_call_after_a_refusal_hears_of_it),
         TEST(a_done_lock_is_not_joined),
         TEST(nothing_joins_across_the_opposite_command),
         TEST(the_wall_clock_does_not_decide_about_joining),

@@ -96,6 +96,13 @@ static void wrong_missing_and_expired_tokens_are_nobody(void **state)
     struct auth_input input = from(header);
     input.now_at = NOW + 10;
     assert_int_equal(auth_identify(turn_registry(turn), &input, &caller), ERR_UNAUTHORIZED);
+    /* A wrong token is an error also beside a good session. */
+    make(TOKEN_SESSION, 0, header, secret);
+    input = from("Bearer x");
+    input.cookie = secret;
+    assert_int_equal(auth_identify(turn_registry(turn), &input, &caller), ERR_UNAUTHORIZED);
+    input.authorization = NULL;
+    assert_int_equal(auth_identify(turn_registry(turn), &input, &caller), ERR_OK);
 }
 
 static void a_code_opens_one_session_once(void **state)
@@ -135,6 +142,9 @@ static void trusted_addresses_count_only_on_the_old_addresses(void **state)
     input.old_route = true;
     assert_int_equal(auth_identify(turn_registry(turn), &input, &caller), ERR_OK);
     assert_int_equal(caller.role, ROLE_MEMBER);
+    input.authorization = "Bearer wrong";
+    assert_int_equal(auth_identify(turn_registry(turn), &input, &caller), ERR_UNAUTHORIZED);
+    input.authorization = NULL;
     input.peer = "198.51.100.1";
     assert_int_equal(auth_identify(turn_registry(turn), &input, &caller), ERR_UNAUTHORIZED);
 }
