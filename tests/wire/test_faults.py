@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import random
+import re
 import signal
 import subprocess
 import threading
@@ -184,6 +185,8 @@ def test_a_killed_embedded_broker_is_started_again(make_house):
     board.wait_here()
     assert house.get(f"/unlock?device={board.device}") == (200, "0")
     board.wait_orders("unlock")
+    pauses = [int(ms) for ms in re.findall(r"started again in (\d+) ms", house.log())]
+    assert pauses == [200, 400, 800], "a broker that keeps dying is not started again and again at once"
 
 
 def test_while_the_broker_is_gone_an_unlock_is_a_1_and_never_comes_later(outside):
