@@ -46,9 +46,15 @@ static const struct app *holder_app(const struct claim *claim, const char *topic
     return registry_app_by_topic(claim->registry, topic);
 }
 
+/* An order for `*` is one for all doors: nobody may be called so. */
+static bool valid_id(const char *id)
+{
+    return valid(id) && !same(id, "*");
+}
+
 static bool claim_is_well_formed(const struct claim *claim)
 {
-    return valid(claim->device_id) && valid(claim->app_id) &&
+    return valid_id(claim->device_id) && valid_id(claim->app_id) &&
            valid_topic(claim, claim->device_topic) && valid_topic(claim, claim->app_topic) &&
            !same(claim->device_id, claim->app_id) && !same(claim->device_topic, claim->app_topic);
 }

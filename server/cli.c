@@ -191,8 +191,12 @@ int cli_main(int argc, char **argv)
     int used = 0, command = 0;
     if (optind < argc) {
         command = match_command(argc - optind, argv + optind, &used);
-        if (command < 0)
-            return usage("there is no command '", argv[optind], "'");
+        if (command < 0) {
+            char words[128];
+            snprintf(words, sizeof words, "%s%s%s", argv[optind], optind + 1 < argc ? " " : "",
+                     optind + 1 < argc ? argv[optind + 1] : "");
+            return usage("there is no command '", words, "'");
+        }
     }
     cli.argument_count = argc - optind - used;
     if (cli.argument_count != commands[command].argument_count)

@@ -104,7 +104,8 @@ static bool test_payload(const struct json *json, char *payload, size_t size)
     const char *app = text_member(json, "topic2");
     if (strcmp(name, "lock") != 0 && strcmp(name, "unlock") != 0)
         return false;
-    if (!name_is_valid(device, strlen(device)))
+    /* For that device, and `*` is none. */
+    if (!name_is_valid(device, strlen(device)) || strcmp(device, "*") == 0)
         return false;
     bool with_app = name_is_valid(app, strlen(app));
     int len = snprintf(payload, size, with_app ? "%s %s %s" : "%s %s", name, device, app);

@@ -31,3 +31,11 @@ def test_a_body_that_speaks_of_no_device_is_not_looked_at(make_house):
     board = house.board()
     assert house.post("/unlock", b'{"name": "unlock"}', headers={"Content-Type": "application/json"}) == (200, "0")
     board.wait_orders("unlock")
+
+
+def test_a_star_in_test_is_no_device(open_house):
+    board = open_house.board()
+    body = '{"name":"unlock","topic":"*","topic2":"app","time":"t"}'
+    assert open_house.post("/test", body) == (200, "1")
+    open_house.settle()
+    assert board.orders() == []

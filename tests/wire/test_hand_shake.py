@@ -34,6 +34,13 @@ def test_a_hostile_device_id_is_refused_to_the_board(house, bad):
     assert known(house, topic) == []
 
 
+def test_nobody_may_be_called_as_all_doors_are(house):
+    board = house.peer(["star"])
+    house.say("add_device * star star-app star-app 1")
+    assert board.wait(lambda m: m.text.startswith("hand_shake")).text.endswith(" 1")
+    assert house.records("devices", id="*") == []
+
+
 @pytest.mark.parametrize("bad", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_device_topic_is_refused_and_never_used(house, bad):
     dev, before = fresh("device"), house.counters()
