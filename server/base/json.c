@@ -128,83 +128,14 @@ bool json_int(const struct json *json, int64_t *out)
     return true;
 }
 
-struct json *json_new_object(void)
-{
-    return json_out(cJSON_CreateObject());
-}
-
-struct json *json_new_array(void)
-{
-    return json_out(cJSON_CreateArray());
-}
-
-struct json *json_new_str(const char *text)
-{
-    return json_out(cJSON_CreateString(text));
-}
-
-struct json *json_new_num(double number)
-{
-    return json_out(cJSON_CreateNumber(number));
-}
-
-struct json *json_new_bool(bool value)
-{
-    return json_out(cJSON_CreateBool(value));
-}
-
-struct json *json_new_null(void)
-{
-    return json_out(cJSON_CreateNull());
-}
-
 struct json *json_copy(const struct json *json)
 {
     return json_out(cJSON_Duplicate(json_in(json), 1));
 }
 
-bool json_add(struct json *object, const char *name, struct json *child)
-{
-    if (child && cJSON_IsObject(json_in(object)) &&
-        cJSON_AddItemToObject((cJSON *)object, name, (cJSON *)child))
-        return true;
-    json_free(child);
-    return false;
-}
-
-bool json_append(struct json *array, struct json *child)
-{
-    if (child && cJSON_IsArray(json_in(array)) &&
-        cJSON_AddItemToArray((cJSON *)array, (cJSON *)child))
-        return true;
-    json_free(child);
-    return false;
-}
-
-bool json_add_str(struct json *object, const char *name, const char *text)
-{
-    return json_add(object, name, json_new_str(text));
-}
-
-bool json_add_int(struct json *object, const char *name, int64_t number)
-{
-    if (number > (int64_t)JSON_WHOLE_MAX || number < -(int64_t)JSON_WHOLE_MAX)
-        return false;
-    return json_add(object, name, json_new_num((double)number));
-}
-
-bool json_add_bool(struct json *object, const char *name, bool value)
-{
-    return json_add(object, name, json_new_bool(value));
-}
-
 /* The shortest text that reads back as the same number. */
 static void json_print_number(struct buf *buf, double number)
 {
-    if (!isfinite(number)) { /* only from makers; JSON has no word for it */
-        buf_add_str(buf, "null");
-        return;
-    }
     if (fabs(number) <= JSON_WHOLE_MAX && trunc(number) == number &&
         !(number == 0 && signbit(number))) {
         buf_addf(buf, "%lld", (long long)number);

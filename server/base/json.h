@@ -53,21 +53,8 @@ double json_num(const struct json *json);      /* 0 when it is no number */
 /* False unless it is a whole number with |x| <= 2^53-1. */
 bool json_int(const struct json *json, int64_t *out);
 
-/* Makers; NULL when out of memory. Adding gives the child to the parent (also on failure: it is
- * freed, and false is returned; a NULL child or parent is such a failure, so calls can be chained
- * and checked once). */
-struct json *json_new_object(void);
-struct json *json_new_array(void);
-struct json *json_new_str(const char *text);
-struct json *json_new_num(double number);
-struct json *json_new_bool(bool value);
-struct json *json_new_null(void);
+/* A deep copy, a root of its own; NULL when out of memory. */
 struct json *json_copy(const struct json *json);
-bool json_add(struct json *object, const char *name, struct json *child);
-bool json_append(struct json *array, struct json *child);
-bool json_add_str(struct json *object, const char *name, const char *text);
-bool json_add_int(struct json *object, const char *name, int64_t number);
-bool json_add_bool(struct json *object, const char *name, bool value);
 /* Compact text, owned by the caller (free()); NULL when out of memory. */
 char *json_print(const struct json *json);
 
