@@ -63,7 +63,6 @@ struct server {
     int64_t last_turn_boot; /* when a callback began last, boot clock */
     int64_t asleep_until; /* after a standstill: unsafe requests are refused until then; 0: awake */
     bool said_ready, stopping;
-    bool recover; /* loaded again, but changes are still refused: the commands' recovery waits */
     void (*replace)(void *arg);  /* waits until changes stopped; NULL: none wanted */
     void (*replaced)(void *arg); /* waits until the registry is loaded again; NULL: nobody */
     void *replace_arg;
@@ -77,6 +76,7 @@ struct server {
 /* Builds, runs and stops; returns the process's exit status: 0 a clean stop, 1 it could not start
  * or run on. */
 int server_run(const struct config *config);
+
 /* Begins an orderly stop. */
 void server_stop(struct server *server, int exit_status);
 

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "actions/alert.h"
 #include "actions/command.h"
 #include "server/auth.h"
 #include "server/base/log.h"
@@ -58,11 +57,6 @@ void server_settle(void *owner)
     if (!server->turn)
         return;
     turn_end(server->turn);
-    if (server->recover && !turn_ready(server->turn)) {
-        server->recover = false;
-        commands_recover(server->actions);
-        turn_end(server->turn);
-    }
     if (server->replace && turn_exclude(server->turn)) {
         void (*change)(void *arg) = server->replace;
         server->replace = NULL;
@@ -119,7 +113,7 @@ static void keeper_reloaded(void *arg, struct registry *fresh, enum err result)
     turn_reloaded(server->turn, fresh, result);
     if (result)
         return;
-    server->recover = true;
+    commands_recover(server->actions); /* its tick goes on once changes are taken again */
     inbound_topics_changed(server->inbound);
     turn_tick(server->turn);
 }
@@ -270,7 +264,6 @@ static void mqtt_on_up(void *owner)
     struct server *server = owner;
     server->broker_trouble[0] = '\0';
     commands_link_up(server->actions);
-    alerts_recover(server->actions);
     server_say_ready(server);
 }
 
