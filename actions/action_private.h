@@ -77,8 +77,6 @@ void request_finish(struct actions *actions, const struct action_request *reques
 
 /* The answer rule (CONTRACT 1.1): publishes context->reply after the commit, or counts. */
 void action_reply(struct action_context *context);
-/* Whether `word` is the word of a command to devices. */
-bool action_is_command_word(const struct actions *actions, const char *word, size_t len);
 
 /* text_copy of a NUL-terminated text; NULL copies "". */
 void text_set(char *out, size_t size, const char *text);

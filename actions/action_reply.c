@@ -19,7 +19,8 @@ struct reply_search {
     bool found;
 };
 
-bool action_is_command_word(const struct actions *actions, const char *word, size_t len)
+/* Whether `word` is the word of a command to devices. */
+static bool action_is_command_word(const struct actions *actions, const char *word, size_t len)
 {
     char key[33];
     if (len == 0 || len >= sizeof key)

@@ -71,8 +71,6 @@ void commands_free(struct actions *actions);
 /* command_send.c */
 /* Publishes it after the commit; it is noted as sent already. */
 void command_send(struct actions *actions, struct flight *flight);
-/* A kept one: notes it as sent and publishes it after the commit. */
-void command_send_again(struct actions *actions, const char *id);
 /* It did not get through: a kept class goes back to queued, any other ends. */
 void command_lost(struct actions *actions, const char *id, enum err told, const char *reason);
 /* All kept ones that can go. */

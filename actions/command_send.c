@@ -104,7 +104,8 @@ void command_send(struct actions *actions, struct flight *flight)
     actions_later(actions, sending_out, sending);
 }
 
-void command_send_again(struct actions *actions, const char *id)
+/* A kept one: notes it as sent and publishes it after the commit. */
+static void command_send_again(struct actions *actions, const char *id)
 {
     const struct command *command = registry_command(actions_registry(actions), id);
     if (!command || command_state_is_end(command->state) || command_rule(command)->once)

@@ -36,7 +36,8 @@ void exchange_release(struct exchange *exchange)
     free(exchange);
 }
 
-void exchange_reply(struct exchange *exchange, const struct http_reply *reply)
+/* Answers if the client is still there. */
+static void exchange_reply(struct exchange *exchange, const struct http_reply *reply)
 {
     if (exchange->request)
         http_reply(exchange->request, reply);

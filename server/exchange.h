@@ -35,8 +35,6 @@ struct exchange *exchange_of(struct http_request *request);
 struct exchange *exchange_hold(struct exchange *exchange);
 void exchange_release(struct exchange *exchange);
 
-/* Answers if the client is still there. */
-void exchange_reply(struct exchange *exchange, const struct http_reply *reply);
 /* Plain text, `text` static. */
 void exchange_text(struct exchange *exchange, int status, const char *text);
 /* The plain text of an error: its message, cause and cure, with the status. */

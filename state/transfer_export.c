@@ -30,7 +30,8 @@ bool transfer_column_is_json(enum record_kind kind, const struct column *column)
     return kind == REC_CUSTOM && column->type == COLUMN_TEXT_PTR;
 }
 
-bool transfer_column_is_list(enum record_kind kind, const struct column *column)
+/* Its text is names with one space between, written as an array of strings: an alert's topics. */
+static bool transfer_column_is_list(enum record_kind kind, const struct column *column)
 {
     return kind == REC_ALERT && column->type == COLUMN_TEXT_PTR;
 }

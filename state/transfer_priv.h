@@ -32,8 +32,6 @@ struct sqlite3;
 bool transfer_column_is_time(const struct column *column);
 /* Its text is JSON and is written as that value: custom's. */
 bool transfer_column_is_json(enum record_kind kind, const struct column *column);
-/* Its text is names with one space between, written as an array of strings: an alert's topics. */
-bool transfer_column_is_list(enum record_kind kind, const struct column *column);
 
 /* --- import (transfer_import.c, transfer_python.c) --- */
 
