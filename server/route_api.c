@@ -184,7 +184,13 @@ void route_status(struct server *server, struct http_request *request)
     for (int i = 0; i < COUNTERS; i++)
         buf_addf(&buf, "%s\"%s\":%" PRIu64, i ? "," : "", action_counter_name((enum counter)i),
                  action_counter(server->actions, (enum counter)i));
-    buf_add_str(&buf, "}}");
+    buf_add_str(&buf, "},\"routes\":[");
+    for (const struct route *route = route_table; route->pattern; route++) {
+        buf_add_str(&buf, route == route_table ? "{\"address\":" : ",{\"address\":");
+        buf_add_json_str(&buf, route->pattern);
+        buf_addf(&buf, ",\"uses\":%" PRIu64 "}", server->route_uses[route - route_table]);
+    }
+    buf_add_str(&buf, "]}");
     exchange_json_kept(exchange_of(request), 200, &buf);
 }
 

@@ -69,3 +69,13 @@ def test_the_documents_show_the_tables_of_the_program():
     from house import ROOT
     assert (ROOT / "docs" / "tables.md").read_text() == command("list").stdout
     assert (ROOT / "config.json.example").read_text() == command("list", "example").stdout
+
+
+def test_the_uses_of_each_address_are_counted(house):
+    def uses():
+        return {row["address"]: row["uses"] for row in house.get("/api/v1/status").json["routes"]}
+    before = uses()
+    assert house.get("/hello").status == 200
+    after = uses()
+    assert after["/hello"] == before["/hello"] + 1 and after["/data"] == before["/data"]
+    assert set(after) == set(methods_by_address())
