@@ -54,6 +54,7 @@ static void print_help(void)
         "\noptions:\n"
         "  --config FILE     the configuration (default: config.json when it is there)\n"
         "  --set KEY=VALUE   one key, wins over file and environment; may be repeated\n"
+        "  --verbose         log also what only helps when something is looked for\n"
         "  --help, --version\n\n"
         "Each key can also be given as an environment variable, http.port as GATEHOUSE_HTTP_PORT.\n"
         "Every key with its default is in config.json.example.\n"
@@ -139,13 +140,10 @@ static int flushed(int status)
 static int take_options(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"set", required_argument, NULL, 's'},
-        {"name", required_argument, NULL, 'n'},
-        {"role", required_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, 'c'}, {"set", required_argument, NULL, 's'},
+        {"name", required_argument, NULL, 'n'},   {"role", required_argument, NULL, 'r'},
+        {"verbose", no_argument, NULL, 'd'},      {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0},
     };
     size_t sets = 0;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
@@ -163,6 +161,9 @@ static int take_options(struct cli *cli, int argc, char **argv)
             break;
         case 'r':
             cli->role = optarg;
+            break;
+        case 'd':
+            log_set_level(LOG_DEBUG);
             break;
         case 'h':
             print_help();

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import raw_http
 from house import BIN, TROUBLE, command
 
 
@@ -78,3 +79,16 @@ def test_a_restore_that_the_server_can_not_do_names_where_to_look(make_house, tm
         other.execute("ROLLBACK")
     assert done.returncode == 1 and "the server's log says why" in done.stderr, done.stderr
     assert "locked" in house.log()
+
+
+def test_verbose_logs_what_else_is_not_said(make_house):
+    for option, said in (("--verbose", True), (None, False)):
+        house = make_house("http.auth=none", start=False)
+        plain = house.arguments()
+        house.arguments = lambda *more, words=plain, option=option: [*words, *([option] if option else []), *more]
+        house.start()
+        raw_http.exchange(house.http_port, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: x\r\n\r\n")
+        if said:
+            house.wait_log(r" debug http: ")
+        house.stop()
+        assert (" debug " in house.log()) == said
