@@ -290,11 +290,11 @@ static void recover_one(struct actions *actions, const char *id)
     if (command_is_over(actions, command)) {
         command_end_by_time(actions, id);
     } else if (rule->once && command->state == COMMAND_QUEUED) {
-        command_end(actions, id, COMMAND_EXPIRED, "the server started anew before it was sent",
-                    ERR_NOT_KEPT, NULL);
+        command_end(actions, id, COMMAND_EXPIRED,
+                    "the server loaded its state anew before it was sent", ERR_NOT_KEPT, NULL);
     } else if (rule->once) {
-        command_end(actions, id, COMMAND_UNKNOWN, "the server started anew before the answer",
-                    ERR_NOT_KEPT, NULL);
+        command_end(actions, id, COMMAND_UNKNOWN,
+                    "the server loaded its state anew before the answer", ERR_NOT_KEPT, NULL);
     } else if (command->state == COMMAND_SENT && !(flight && flight->published)) {
         struct command kept = *command;
         kept.state = COMMAND_QUEUED;

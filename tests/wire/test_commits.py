@@ -93,3 +93,16 @@ def test_it_tries_again_by_itself_until_a_commit_works(stuck):
         time.sleep(5)  # longer than the first try after the failure may take
         assert "store: changes are refused" in stuck.get("/readyz").text
     works_again(stuck)
+
+
+def test_after_a_failed_commit_an_unlock_under_way_ends_as_unknown_at_once(stuck):
+    """The registry is loaded anew, and who waited for the answer is gone: as after a start."""
+    silent = stuck.board(answer=None)
+    assert stuck.get(f"/unlock?device={silent.device}") == (200, "0")
+    silent.wait_orders("unlock")
+    with stuck.no_commit():
+        assert stuck.post("/api/v1/session").status == 503
+    works_again(stuck)
+    order = eventually(lambda: stuck.records("commands", device_id=silent.device, state="unknown"))[0]
+    assert order["reason"] != "the device did not answer in time"
+    assert silent.orders() == ["unlock"]
